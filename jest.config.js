@@ -1,0 +1,24 @@
+// `npm test` runs the suites that need nothing but Node; `npm run test:cluster` those that need real servers.
+const cluster = process.env.TEST_SUITE === "cluster";
+
+export default {
+  testMatch: cluster
+    ? ["<rootDir>/test/cluster/**/*.test.ts", "<rootDir>/**/*.cluster.test.ts"]
+    : ["<rootDir>/{lib,mixins,services,clients,scripts,test}/**/*.test.ts"],
+  testPathIgnorePatterns: cluster
+    ? ["/node_modules/"]
+    : ["/node_modules/", "/test/cluster/", "\\.cluster\\.test\\.ts$"],
+  extensionsToTreatAsEsm: [".ts"],
+  transform: {
+    "\\.ts$": [
+      "@swc/jest",
+      {
+        jsc: { parser: { syntax: "typescript" }, target: "es2024" },
+        module: { type: "es6" },
+        sourceMaps: "inline",
+      },
+    ],
+  },
+  testEnvironment: "node",
+  testTimeout: cluster ? 120_000 : 30_000,
+};
