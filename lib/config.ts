@@ -1,0 +1,111 @@
+/** All configuration: environment variables, parsed and checked once. Nothing else reads `process.env`. */
+import { z } from "zod";
+import { ConfigError, flag, integer, list, optional, readVariables, url } from "./config-values.ts";
+
+/** The variables, in the order of the README's table. An empty one counts as absent. */
+export const Variables = z.object({
+  NODE_ENV: z.enum(["development", "production", "test"]).default("development"),
+  HOST: optional(z.string()),
+  PORT: integer(0, 65_535).default(3000),
+  HEALTH_PORT: optional(integer(0, 65_535)),
+  DATA_DIR: z.string().default("./data"),
+  DATA_FSYNC: flag.default(false),
+  LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
+
+  SERVICES: list.default([]),
+  NAMESPACE: z
+    .string()
+    .regex(/^[a-zA-Z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -")
+    .default("veche"),
+  NODE_ID: optional(z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, "must be letters, digits, _ or -")),
+  NATS_URL: optional(url("nats:", "tls:")),
+  NATS_CREDS_FILE: optional(z.string()),
+  NATS_TLS_CA: optional(z.string()),
+  NATS_TLS_CERT: optional(z.string()),
+  NATS_TLS_KEY: optional(z.string()),
+  MONGO_URL: optional(url("mongodb:", "mongodb+srv:")),
+  REDIS_URL: optional(url("redis:", "rediss:")),
+
+  JWT_SECRET: optional(
+    z.string().min(32, "must have 32 characters or more; `openssl rand -hex 32` makes one"),
+  ),
+  JWT_KEYS_DIR: optional(z.string()),
+  REFRESH_SECRET: optional(
+    z.string().min(32, "must have 32 characters or more; `openssl rand -hex 32` makes one"),
+  ),
+  REFRESH_SECRET_PREVIOUS: optional(z.string().min(32, "must have 32 characters or more")),
+  ACCESS_TOKEN_TTL_S: integer(1, 86_400).default(900),
+  SESSION_TTL_S: integer(60, 31_536_000).default(2_592_000),
+  REFRESH_GRACE_S: integer(1, 300).default(30),
+  BCRYPT_COST: integer(4, 16).default(12),
+  SIGN_IN_FREE_FAILURES: integer(1, 1_000_000).default(5),
+  SIGN_IN_MAX_FAILURES: integer(2, 1_000_000).default(20),
+  SIGN_IN_ADDRESS_MAX_FAILURES: integer(2, 1_000_000).default(200),
+  SIGN_IN_LOCK_S: integer(1, 86_400).default(900),
+  REGISTRATIONS_PER_ADDRESS_PER_HOUR: integer(1, 1_000_000).default(100),
+
+  TRUST_PROXY: list.default([]),
+  CORS_ORIGIN: list.default([]),
+  PUBLIC_URL: optional(url("http:", "https:")),
+  REQUEST_TIMEOUT_MS: integer(100, 120_000).default(5_000),
+  DRAIN_DELAY_MS: integer(0, 120_000).default(0),
+  SHUTDOWN_TIMEOUT_MS: integer(100, 300_000).default(10_000),
+  CACHE_TTL_S: integer(1, 3_600).default(30),
+  SWEEP_INTERVAL_MS: integer(50, 3_600_000).default(30_000),
+  STALE_AFTER_MS: integer(50, 3_600_000).default(60_000),
+});
+
+type Environment = Record<string, string | undefined>;
+type Parsed = z.output<typeof Variables>;
+
+/** How a process runs. Times are in the unit that their name ends in. */
+export interface Config extends Omit<Parsed, "HOST" | "SERVICES"> {
+  HOST: string;
+  /** What this process runs; all services where empty. */
+  SERVICES: string[];
+  /** Several processes over NATS, not one by itself. */
+  cluster: boolean;
+}
+
+/** Services that keep nothing, and so need no database. */
+const STATELESS = new Set(["api"]);
+
+/**
+ * @param environment usually `process.env`
+ * @throws ConfigError with one line for each wrong variable, all of them at once
+ */
+export function loadConfig(environment: Environment): Config {
+  const parsed = readVariables(Variables, environment);
+  const cluster = parsed.NATS_URL !== undefined;
+  const problems = [...(cluster ? clusterProblems(parsed) : []), ...signingProblems(parsed)];
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { ...parsed, cluster, HOST: parsed.HOST ?? (cluster ? "0.0.0.0" : "127.0.0.1") };
+}
+
+function clusterProblems(parsed: Parsed): string[] {
+  const problems: string[] = [];
+  const runs = (service: string) => parsed.SERVICES.length === 0 || parsed.SERVICES.includes(service);
+  const stateful = parsed.SERVICES.length === 0 || parsed.SERVICES.some((name) => !STATELESS.has(name));
+  if (stateful && !parsed.MONGO_URL) {
+    problems.push(
+      "MONGO_URL is needed with NATS_URL: processes of a cluster share one database (a process with SERVICES=api needs none)",
+    );
+  }
+  if ((runs("auth") || runs("api")) && !parsed.JWT_SECRET && !parsed.JWT_KEYS_DIR) {
+    problems.push(
+      "JWT_SECRET or JWT_KEYS_DIR is needed with NATS_URL: all processes must sign and check alike",
+    );
+  }
+  if (runs("session") && !parsed.REFRESH_SECRET) {
+    problems.push("REFRESH_SECRET is needed with NATS_URL: all processes must sign refresh tokens alike");
+  }
+  return problems;
+}
+
+function signingProblems(parsed: Parsed): string[] {
+  if (parsed.NODE_ENV !== "production" || parsed.NATS_URL || parsed.JWT_SECRET || parsed.JWT_KEYS_DIR)
+    return [];
+  return ["JWT_SECRET (32 characters or more) or JWT_KEYS_DIR is needed in production"];
+}
+
+export { ConfigError };

@@ -1,0 +1,50 @@
+/**
+ * Cursors of paged lists: opaque to clients, validated here, so that garbage gets a 400 and not another list's page.
+ * A cursor says which list it is of and the key after which the next page starts. It grants nothing: the list is still
+ * chosen, and access to it checked, by the request.
+ */
+import { z } from "zod";
+import { invalidArgument } from "./errors.ts";
+
+export const MAX_LIMIT = 100;
+
+/** The parameters of every paged list. */
+export const pageParams = {
+  limit: z.int().min(1).max(MAX_LIMIT).default(20),
+  cursor: z.string().max(512).optional(),
+};
+
+const Payload = z.tuple([z.string(), z.string()]);
+
+export const encodeCursor = (list: string, after: string): string =>
+  Buffer.from(JSON.stringify([list, after])).toString("base64url");
+
+/** @throws INVALID_ARGUMENT for a cursor that is none, or of another list */
+export function decodeCursor(list: string, cursor: string): string {
+  const payload = Payload.safeParse(parseJson(Buffer.from(cursor, "base64url").toString()));
+  if (!payload.success || payload.data[0] !== list) {
+    throw invalidArgument("The cursor is not one of this list.", [
+      { path: "cursor", message: "must be a next_cursor of the same list" },
+    ]);
+  }
+  return payload.data[1];
+}
+
+/**
+ * One page of a list from `limit + 1` rows: the extra row only tells that there is a next page.
+ * @param keyOf the key of a row that the list is ordered by
+ */
+export function toPage<T>(list: string, rows: T[], limit: number, keyOf: (row: T) => string) {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  const more = rows.length > limit && last !== undefined;
+  return { items, next_cursor: more ? encodeCursor(list, keyOf(last)) : null };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

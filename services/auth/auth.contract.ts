@@ -1,0 +1,146 @@
+/** Accounts: who may sign in. */
+import { z } from "zod";
+import { type ActionTypes, defineContract } from "../../lib/contract.ts";
+import { SessionIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { PasswordSchema } from "../../lib/passwords.ts";
+import { NicknameSchema } from "../users/users.contract.ts";
+
+/** Kept in lower case: one mailbox, one account. */
+export const EmailSchema = z
+  .string()
+  .trim()
+  .max(254)
+  .pipe(z.email())
+  .transform((email) => email.toLowerCase());
+
+/** What one signs in with. Unique whatever the case; kept as it was written. */
+export const UsernameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_]{3,32}$/, "must be 3 to 32 letters, digits or _");
+
+/** What a sign-in sends as password: only its length is bounded, so that a wrong one is wrong and not malformed. */
+const GivenPassword = z.string().min(1).max(128);
+
+export const Tokens = z
+  .object({
+    user_id: z.string(),
+    access_token: z.string(),
+    refresh_token: z.string(),
+    expires_in: z.int().describe("seconds until the access token ends"),
+  })
+  .meta({ id: "Tokens" });
+
+export const Account = z
+  .object({
+    id: z.string(),
+    email: z.string(),
+    username: z.string().nullable(),
+    role: z.enum(["user", "admin"]),
+  })
+  .meta({ id: "Account" });
+
+export const authContract = defineContract({
+  "v1.auth.register": {
+    audience: "anyone",
+    params: z.strictObject({
+      email: EmailSchema,
+      password: PasswordSchema,
+      nickname: NicknameSchema.optional(),
+      username: UsernameSchema.optional(),
+    }),
+    result: Tokens,
+  },
+  "v1.auth.login": {
+    audience: "anyone",
+    params: z
+      .strictObject({
+        email: EmailSchema.optional(),
+        username: z.string().min(1).max(254).optional().describe("the username or the email"),
+        password: GivenPassword,
+      })
+      .refine(({ email, username }) => (email === undefined) !== (username === undefined), {
+        path: ["email"],
+        message: "either email or username is needed, not both",
+      }),
+    result: Tokens,
+  },
+  "v1.auth.refresh": {
+    audience: "anyone",
+    idempotent: true,
+    params: z.strictObject({ refresh_token: z.string().min(1).max(512) }),
+    result: Tokens,
+  },
+  "v1.auth.verify": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({}),
+    result: z.object({ user_id: z.string(), session_id: z.string(), role: z.enum(["user", "admin"]) }),
+  },
+  "v1.auth.getAccount": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({}),
+    result: Account,
+  },
+  "v1.auth.updateAccount": {
+    audience: "user",
+    params: z
+      .strictObject({
+        email: EmailSchema.optional(),
+        username: UsernameSchema.optional(),
+        new_password: PasswordSchema.optional(),
+        password: GivenPassword.optional().describe("today's; may be left out for a username alone"),
+      })
+      .refine(({ email, username, new_password }) => email ?? username ?? new_password, {
+        message: "one of email, username or new_password is needed",
+      }),
+    result: Account,
+  },
+  "v1.auth.deleteAccount": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ password: GivenPassword }),
+    result: z.null(),
+  },
+  /** For operators, from a shell of the mesh: no route leads here. */
+  "v1.auth.setRole": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ email: EmailSchema, role: z.enum(["user", "admin"]) }),
+    result: Account,
+  },
+  /** Whether an account is there and not being deleted; for handlers of late events. */
+  "v1.auth.isActive": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ user_id: UserIdSchema }),
+    result: z.object({ active: z.boolean() }),
+  },
+  /** A consumer of `user.deleted` says that it holds nothing more of the user. */
+  "v1.auth.confirmDeletion": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ user_id: UserIdSchema, round: z.int().min(1).max(2), consumer: z.string() }),
+    result: z.null(),
+  },
+});
+
+/** Durable: an account came to be. The account may be gone again when this arrives. */
+export const UserRegistered = z.object({ user_id: UserIdSchema });
+
+/** Durable: remove what you hold of the user, then confirm. Comes twice, in rounds, and each may come again. */
+export const UserDeleted = z.object({ user_id: UserIdSchema, round: z.int().min(1).max(2) });
+
+/** Who must confirm before an account goes: every service that keeps something about users. */
+export const DELETION_CONSUMERS = ["users", "session"] as const;
+
+/** The parts of a caller that a sign-in needs to make a token. */
+export const SessionOfUser = z.object({ user_id: UserIdSchema, session_id: SessionIdSchema });
+
+declare module "../../lib/contract.ts" {
+  interface Actions extends ActionTypes<typeof authContract> {}
+  interface DurableEvents {
+    "user.registered": z.output<typeof UserRegistered>;
+    "user.deleted": z.output<typeof UserDeleted>;
+  }
+}

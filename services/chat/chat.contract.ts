@@ -1,0 +1,99 @@
+/** Direct chats, and the messages of every conversation. */
+import { z } from "zod";
+import { type ActionTypes, defineContract } from "../../lib/contract.ts";
+import { pageParams } from "../../lib/cursors.ts";
+import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
+
+export const MAX_TEXT = 2_000;
+
+export const MessageText = z
+  .string()
+  .max(MAX_TEXT)
+  .refine((text) => text.trim() !== "", "must not be empty");
+
+/** Chosen by the client: the same nonce from the same sender makes one message, however often it is sent. */
+export const Nonce = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -");
+
+export const Message = z
+  .object({
+    id: z.string(),
+    conversation_id: z.string(),
+    seq: z.int().min(1),
+    sender_id: z.string().nullable().describe("null when the account was deleted"),
+    type: z.enum(["message", "join", "leave"]),
+    text: z.string(),
+    sent_at_unix_ms: z.int(),
+    edited_at_unix_ms: z.int().optional(),
+    deleted: z.boolean().optional(),
+  })
+  .meta({ id: "Message" });
+
+export const Chat = z
+  .object({
+    id: z.string(),
+    participant_ids: z.array(z.string()).describe("both users, the lower id first"),
+    created_at_unix_ms: z.int(),
+  })
+  .meta({ id: "Chat" });
+
+const seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const chatContract = defineContract({
+  "v1.chat.createDirectChat": {
+    audience: "user",
+    params: z.strictObject({ participant_id: UserIdSchema }),
+    result: z.object({ chat_id: z.string() }),
+  },
+  "v1.chat.getChat": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ id: ConversationIdSchema }),
+    result: Chat,
+  },
+  "v1.chat.listChatMembers": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ id: ConversationIdSchema }),
+    result: z.object({ user_ids: z.array(z.string()) }),
+  },
+  /** Shares a nonce with its retries, so running it twice sends once. */
+  "v1.chat.sendMessage": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ id: ConversationIdSchema, text: MessageText, nonce: Nonce.optional() }),
+    result: Message,
+  },
+  "v1.chat.listMessages": {
+    audience: "user",
+    idempotent: true,
+    params: z
+      .strictObject({
+        id: ConversationIdSchema,
+        ...pageParams,
+        after: seq.optional().describe("read forward from behind this seq"),
+      })
+      .refine(({ cursor, after }) => cursor === undefined || after === undefined, {
+        path: ["after"],
+        message: "can't be used together with cursor",
+      }),
+    result: z.object({
+      messages: z.array(Message).describe("newest first; with `after` oldest first"),
+      seq: seq.describe("subscribe with `after` set to it"),
+      next_cursor: z.string().nullable(),
+    }),
+  },
+  /** For gateways: refused as a read of the conversation would be; answers the tail that a subscription starts from. */
+  "v1.chat.authorizeSubscription": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ conversation: ConversationIdSchema }),
+    result: z.object({ seq }),
+  },
+});
+
+/** What is published for each kept entry of a conversation. */
+export const PublishedEntry = z.object({ conversation: ConversationIdSchema, seq, frame: z.string() });
+
+declare module "../../lib/contract.ts" {
+  interface Actions extends ActionTypes<typeof chatContract> {}
+}
