@@ -8,8 +8,8 @@ type Next = (ctx: Context<unknown, Meta>) => Promise<unknown>;
 
 export const authorize: Middleware = {
   name: "Authorize",
-  localAction(next: Next, action: ActionSchema & Partial<ActionDefinition>): Next {
-    const { audience } = action;
+  localAction(next: Next, action: ActionSchema): Next {
+    const { audience } = action as Partial<Pick<ActionDefinition, "audience">>;
     if (audience !== "user" && audience !== "admin") return next;
     return (ctx) => {
       const { user } = ctx.meta;
