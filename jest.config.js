@@ -19,6 +19,6 @@ export default {
       },
     ],
   },
-  testEnvironment: "node",
+  testEnvironment: cluster ? "./test/servers/environment.ts" : "node",
   testTimeout: cluster ? 120_000 : 30_000,
 };

@@ -8,9 +8,9 @@ export const Variables = z.object({
   HOST: optional(z.string()),
   PORT: integer(0, 65_535).default(3000),
   HEALTH_PORT: optional(integer(0, 65_535)),
-  DATA_DIR: z.string().default("./data"),
+  DATA_DIR: optional(z.string()),
   DATA_FSYNC: flag.default(false),
-  LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
+  LOG_LEVEL: optional(z.enum(["fatal", "error", "warn", "info", "debug", "trace"])),
 
   SERVICES: list.default([]),
   NAMESPACE: z
@@ -59,10 +59,11 @@ type Environment = Record<string, string | undefined>;
 type Parsed = z.output<typeof Variables>;
 
 /** How a process runs. Times are in the unit that their name ends in. */
-export interface Config extends Omit<Parsed, "HOST" | "SERVICES"> {
+export interface Config extends Omit<Parsed, "HOST" | "LOG_LEVEL"> {
+  /** Nothing is kept where absent: under test only. */
+  DATA_DIR?: string;
   HOST: string;
-  /** What this process runs; all services where empty. */
-  SERVICES: string[];
+  LOG_LEVEL: NonNullable<Parsed["LOG_LEVEL"]>;
   /** Several processes over NATS, not one by itself. */
   cluster: boolean;
 }
@@ -72,14 +73,23 @@ const STATELESS = new Set(["api"]);
 
 /**
  * @param environment usually `process.env`
+ * @param guest a process of the cluster that runs no service, and so needs neither database nor secrets
  * @throws ConfigError with one line for each wrong variable, all of them at once
  */
-export function loadConfig(environment: Environment): Config {
+export function loadConfig(environment: Environment, guest = false): Config {
   const parsed = readVariables(Variables, environment);
   const cluster = parsed.NATS_URL !== undefined;
-  const problems = [...(cluster ? clusterProblems(parsed) : []), ...signingProblems(parsed)];
+  const needs = cluster ? clusterProblems(parsed) : signingProblems(parsed);
+  const problems = cluster && guest ? [] : needs;
   if (problems.length > 0) throw new ConfigError(problems);
-  return { ...parsed, cluster, HOST: parsed.HOST ?? (cluster ? "0.0.0.0" : "127.0.0.1") };
+  return {
+    ...parsed,
+    cluster,
+    DATA_DIR: parsed.DATA_DIR ?? (parsed.NODE_ENV === "test" ? undefined : "./data"),
+    HOST: parsed.HOST ?? (cluster ? "0.0.0.0" : "127.0.0.1"),
+    // On a laptop the terminal belongs to the one who typed `npm start`.
+    LOG_LEVEL: parsed.LOG_LEVEL ?? (cluster ? "info" : "warn"),
+  };
 }
 
 function clusterProblems(parsed: Parsed): string[] {

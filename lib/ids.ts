@@ -22,7 +22,7 @@ export type SessionId = Branded<string, "SessionId">;
 const EPOCH = Date.UTC(2025, 0, 1);
 const COUNTERS = 2 ** 11;
 const DIGITS = 16;
-const MAX = 2n ** 53n - 1n;
+const MAX = String(Number.MAX_SAFE_INTEGER);
 
 let counter = randomInt(COUNTERS);
 let latest = 0;
@@ -55,14 +55,14 @@ export const isRoom = (id: ConversationId): boolean => Number(id.at(-1)) % 2 ===
 export const idTime = (id: UserId | ConversationId): number =>
   Math.floor(Number(id) / (COUNTERS * 2)) + EPOCH;
 
+const kept = (digits: string) => digits.padStart(DIGITS, "0");
+
 /** Accepts 1 to 16 digits up to 2^53-1, with or without the zeros in front, and gives the kept form. */
 const idSchema = z
   .string()
   .regex(/^[0-9]{1,16}$/, "must be an id: up to 16 digits")
-  .refine((digits) => BigInt(digits) <= MAX, "must be an id: at most 2^53-1");
-const kept = (digits: string) => digits.padStart(DIGITS, "0");
+  .refine((digits) => kept(digits) <= MAX, "must be an id: at most 2^53-1");
 
-/** `io: "input"` of the JSON schema is a string of digits. */
 export const UserIdSchema = idSchema.transform((digits) => kept(digits) as UserId);
 export const ConversationIdSchema = idSchema.transform((digits) => kept(digits) as ConversationId);
 export const SessionIdSchema = z.uuid().transform((id) => id.toLowerCase() as SessionId);

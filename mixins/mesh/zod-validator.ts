@@ -1,32 +1,40 @@
 /** Checks the params of actions against the Zod schemas of their contracts, and hands the parsed ones to the handler. */
-import { type ActionSchema, type Context, type ServiceBroker, Validators } from "moleculer";
+import { type ActionSchema, type Context, type Middleware, type ServiceBroker, Validators } from "moleculer";
 import type { z } from "zod";
 import { type FieldError, invalidArgument } from "../../lib/errors.ts";
 
 type Next = (ctx: Context) => Promise<unknown>;
 
-/** Moleculer's own actions (`$node.list` …) have schemas of its built-in validator, which goes on to check those. */
-export class ZodValidator extends Validators.Fastest {
+const schemaOf = ({ params }: ActionSchema): z.ZodType | undefined =>
+  typeof params?.zod === "function" ? (params.zod() as z.ZodType) : undefined;
+
+/** Leaves actions that have a Zod schema alone; Moleculer's own (`$node.list` …) have schemas of its built-in validator. */
+export class BuiltInValidator extends Validators.Fastest {
   override middleware(broker: ServiceBroker) {
     const builtIn = super.middleware(broker);
-    const builtInAction = builtIn.localAction as (next: Next, action: ActionSchema) => Next;
+    const check = builtIn.localAction as (next: Next, action: ActionSchema) => Next;
     return {
       ...builtIn,
-      name: "ZodValidator",
-      localAction(next: Next, action: ActionSchema): Next {
-        const schemaOf: unknown = action.params?.zod;
-        if (typeof schemaOf !== "function") return builtInAction.call(broker, next, action);
-        const schema = schemaOf() as z.ZodType;
-        return (ctx) => {
-          const parsed = schema.safeParse(ctx.params ?? {});
-          if (!parsed.success) return Promise.reject(refusal(parsed.error));
-          ctx.params = parsed.data;
-          return next(ctx);
-        };
-      },
+      localAction: (next: Next, action: ActionSchema) =>
+        schemaOf(action) ? next : check.call(broker, next, action),
     };
   }
 }
+
+/** Comes before the cache, so that answers are cached under the parsed params: `7` and `0000000000000007` are one id. */
+export const checkParams: Middleware = {
+  name: "CheckParams",
+  localAction(next: Next, action: ActionSchema): Next {
+    const schema = schemaOf(action);
+    if (!schema) return next;
+    return (ctx) => {
+      const parsed = schema.safeParse(ctx.params ?? {});
+      if (!parsed.success) return Promise.reject(refusal(parsed.error));
+      ctx.params = parsed.data;
+      return next(ctx);
+    };
+  },
+};
 
 function refusal(error: z.ZodError) {
   const errors = error.issues.flatMap(fieldErrors);

@@ -1,0 +1,89 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "@jest/globals";
+import jwt from "jsonwebtoken";
+import { AccessTokens } from "./access-tokens.ts";
+import type { Caller } from "./contract.ts";
+import { newSessionId, newUserId } from "./ids.ts";
+import { directoryKeyRing, secretKeyRing } from "./keys.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "veche-keys-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const SECRET = "0123456789abcdef0123456789abcdef";
+const caller: Caller = { id: newUserId(), sessionId: newSessionId(), role: "user" };
+
+function writeKey(kid: string, half: "private" | "public", type: "rsa" | "ec") {
+  const { privateKey, publicKey } =
+    type === "rsa"
+      ? generateKeyPairSync("rsa", { modulusLength: 2048 })
+      : generateKeyPairSync("ec", { namedCurve: "P-256" });
+  writeFileSync(
+    join(directory, `${kid}.${half}.pem`),
+    half === "private"
+      ? privateKey.export({ type: "pkcs8", format: "pem" })
+      : publicKey.export({ type: "spki", format: "pem" }),
+  );
+  return privateKey;
+}
+
+test("a token brings its caller back", () => {
+  const tokens = new AccessTokens(secretKeyRing(SECRET));
+  expect(tokens.check(tokens.sign(caller, 60)).caller).toEqual(caller);
+});
+
+test("what is no token of ours is refused, also the second time", () => {
+  const tokens = new AccessTokens(secretKeyRing(SECRET));
+  const claims = { sub: caller.id, sid: caller.sessionId, role: "admin", iss: "veche" };
+  const options = { expiresIn: 60 };
+  for (const token of [
+    "",
+    "garbage",
+    "a.b.c",
+    jwt.sign(claims, "another secret, also of 32 characters", options),
+    jwt.sign(claims, "", { ...options, algorithm: "none" }),
+    jwt.sign({ ...claims, iss: "someone" }, SECRET, options),
+    jwt.sign({ ...claims, sid: undefined }, SECRET, options),
+    jwt.sign(claims, SECRET, { expiresIn: -1 }),
+    jwt.sign(claims, SECRET),
+    jwt.sign(claims, SECRET, { ...options, keyid: "other" }),
+  ]) {
+    expect(() => tokens.check(token)).toThrow(/not valid|expired/);
+    expect(() => tokens.check(token)).toThrow(/not valid|expired/);
+  }
+});
+
+test("keys rotate: the last kid signs, all check, and a public key is no HMAC secret", () => {
+  const old = writeKey("2025-01", "private", "rsa");
+  writeKey("2025-02", "private", "ec");
+  const keys = directoryKeyRing(directory);
+  const tokens = new AccessTokens(keys);
+
+  const signed = tokens.sign(caller, 60);
+  expect(jwt.decode(signed, { complete: true })?.header).toMatchObject({ kid: "2025-02", alg: "ES256" });
+  expect(tokens.check(signed).caller).toEqual(caller);
+
+  const claims = { sub: caller.id, sid: caller.sessionId, role: "user", iss: "veche" };
+  const older = jwt.sign(claims, old, { algorithm: "RS256", keyid: "2025-01", expiresIn: 60 });
+  expect(tokens.check(older).caller).toEqual(caller);
+
+  const jwk = keys.publicKeys().find(({ kid }) => kid === "2025-01");
+  expect(jwk).toMatchObject({ kty: "RSA", alg: "RS256", use: "sig" });
+  expect(JSON.stringify(keys.publicKeys())).not.toMatch(/"[dpq]":/);
+  const confused = jwt.sign(claims, JSON.stringify(jwk), {
+    algorithm: "HS256",
+    keyid: "2025-01",
+    expiresIn: 60,
+  });
+  expect(() => tokens.check(confused)).toThrow("not valid");
+});
+
+test("a directory with a file that is no key says which", () => {
+  const broken = mkdtempSync(join(tmpdir(), "veche-keys-"));
+  expect(() => directoryKeyRing(broken)).toThrow("has no");
+  writeFileSync(join(broken, "k.private.pem"), "not a key");
+  expect(() => directoryKeyRing(broken)).toThrow();
+  rmSync(broken, { recursive: true });
+});

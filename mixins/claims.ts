@@ -1,0 +1,170 @@
+/**
+ * Values that must be unique and may be absent, or move from one owner to another: usernames, emails, nicknames. Each is
+ * claimed by a document of its own, whose `_id` is the normalized value. (A unique index would not do: where the field is
+ * absent, one absent value clashes with another.)
+ *
+ * An owner takes a value in this order, so that a crash at any point leaves what the sweep can tell apart:
+ *   1. the owner's document names the value as wanted, with the id of this attempt;
+ *   2. the claim is inserted, with the attempt's id: here one of two owners loses;
+ *   3. compare-and-set turns the wanted value into the value;
+ *   4. the claim on the old value goes.
+ * A claim is never adopted by a later attempt, not even its own owner's.
+ */
+import { randomUUID } from "node:crypto";
+import { alreadyExists, DuplicateKey, unavailable } from "../lib/errors.ts";
+import { type Collection, defineCollection, type Filter, type Update } from "./collection/collection.ts";
+
+export interface Claim {
+  /** `<field>:<normalized value>` */
+  _id: string;
+  owner: string;
+  attempt: string;
+  /** Since when it is open whether the owner has the value (milliseconds since 1970); absent when the owner has it. */
+  open_since?: number;
+}
+
+export interface Claimant {
+  _id: string;
+  wish?: { field: string; value: string; attempt: string };
+}
+
+export const claimCollection = (name: string) =>
+  defineCollection<Claim>({ name, indexes: [{ fields: ["open_since"] }] });
+
+/** What claims are compared by: two spellings of one value clash. */
+const claimId = (field: string, value: string) => `${field}:${value.toLowerCase()}`;
+
+export class Claims<D extends Claimant> {
+  readonly #owners: Collection<D>;
+  readonly #claims: Collection<Claim>;
+
+  constructor(owners: Collection<D>, claims: Collection<Claim>) {
+    this.#owners = owners;
+    this.#claims = claims;
+  }
+
+  /** Who has a value, or is about to: the caller looks whether that owner really has it. */
+  async ownerOf(field: string, value: string): Promise<string | undefined> {
+    return (await this.#claims.findById(claimId(field, value)))?.owner;
+  }
+
+  /**
+   * Gives a value to an owner, and frees the one that it takes the place of.
+   * @param owner as it was read; the change happens only if the field still is as it says
+   * @param also what changes together with the value
+   * @returns the owner's document afterwards
+   * @throws ALREADY_EXISTS where another owner has the value; UNAVAILABLE where the owner was changed meanwhile
+   */
+  async take(owner: D, field: keyof D & string, value: string, also: Update<D> = {}): Promise<D> {
+    const old = owner[field] as string | undefined;
+    const unchanged = { _id: owner._id, [field]: old ?? null } as Filter<D>;
+    if (old !== undefined && claimId(field, old) === claimId(field, value)) {
+      return this.#settle(unchanged, field, value, also);
+    }
+    const attempt = randomUUID();
+    const wish = { field, value, attempt };
+    if (!(await this.#owners.updateOne(unchanged, { $set: { wish } } as unknown as Update<D>)))
+      throw changed();
+    const claim = await this.#insert(owner._id, field, value, attempt);
+    // From here on it is open which of the two values the owner has.
+    if (old !== undefined) await this.#reopen(owner._id, field, old);
+    try {
+      const settled = await this.#settle({ ...unchanged, "wish.attempt": attempt }, field, value, also);
+      await this.#close(claim);
+      if (old !== undefined) await this.#claims.deleteOne({ _id: claimId(field, old), owner: owner._id });
+      return settled;
+    } catch (error) {
+      await this.#resolve(claim);
+      throw error;
+    }
+  }
+
+  /** Frees all values of an owner that goes. Can be repeated. */
+  async releaseAll(owner: D, fields: (keyof D & string)[]): Promise<void> {
+    for (const field of fields) {
+      const values = [owner[field] as string | undefined, wished(owner, field)];
+      for (const value of values) {
+        if (value !== undefined)
+          await this.#claims.deleteOne({ _id: claimId(field, value), owner: owner._id });
+      }
+    }
+  }
+
+  /**
+   * Closes what crashes left open.
+   * @param before milliseconds since 1970: younger attempts may still be under way
+   */
+  async sweep(before: number): Promise<void> {
+    const open = await this.#claims.find(
+      { open_since: { $lt: before } },
+      { sort: { open_since: 1 }, limit: 100 },
+    );
+    for (const claim of open) await this.#resolve(claim);
+  }
+
+  async #insert(owner: string, field: string, value: string, attempt: string): Promise<Claim> {
+    try {
+      return await this.#claims.insert({
+        _id: claimId(field, value),
+        owner,
+        attempt,
+        open_since: Date.now(),
+      });
+    } catch (error) {
+      if (!(error instanceof DuplicateKey)) throw error;
+      await this.#strike(owner, attempt);
+      throw alreadyExists(`This ${field} is taken.`, {
+        errors: [{ path: field, message: "is taken" }],
+      });
+    }
+  }
+
+  /** Unless another attempt of the same owner opened it again meanwhile. */
+  #close({ _id, attempt, open_since }: Claim) {
+    return this.#claims.updateOne({ _id, attempt, open_since }, { $unset: { open_since: true } });
+  }
+
+  #reopen(owner: string, field: string, value: string) {
+    return this.#claims.updateOne(
+      { _id: claimId(field, value), owner },
+      { $set: { open_since: Date.now() } },
+    );
+  }
+
+  async #settle(filter: object, field: string, value: string, also: Update<D>): Promise<D> {
+    const update = {
+      ...also,
+      $set: { ...also.$set, [field]: value },
+      $unset: { ...also.$unset, wish: true },
+    };
+    const settled = await this.#owners.findOneAndUpdate(filter as Filter<D>, update as unknown as Update<D>);
+    if (!settled) throw changed();
+    return settled;
+  }
+
+  /** Takes a wish back, so that the attempt can no longer succeed. */
+  #strike(owner: string, attempt: string) {
+    const wish = { _id: owner, "wish.attempt": attempt } as unknown as Filter<D>;
+    return this.#owners.updateOne(wish, { $unset: { wish: true } } as unknown as Update<D>);
+  }
+
+  /** Keeps a claim whose owner has the value, and frees it otherwise. Only by its attempt: it may be another's by now. */
+  async #resolve(claim: Claim): Promise<void> {
+    const { _id, owner: ownerId, attempt } = claim;
+    await this.#strike(ownerId, attempt);
+    const owner = await this.#owners.findById(ownerId);
+    const field = _id.slice(0, _id.indexOf(":"));
+    const has = (owner as Record<string, unknown> | null)?.[field];
+    if (typeof has !== "string" || claimId(field, has) !== _id) {
+      await this.#claims.deleteOne({ _id, attempt });
+    } else if (owner?.wish?.field !== field) {
+      // With another wish for the field, this value may be on its way out: then it stays open.
+      await this.#close(claim);
+    }
+  }
+}
+
+const wished = (owner: Claimant, field: string) =>
+  owner.wish?.field === field ? owner.wish.value : undefined;
+
+const changed = () => unavailable("This was changed by another request at the same moment. Try again.");

@@ -1,0 +1,289 @@
+/** A collection on NeDB. */
+import { DuplicateKey } from "../../lib/errors.ts";
+import type {
+  CollectionDefinition,
+  DatabaseOptions,
+  FindOptions,
+  Logger,
+  OpenCollection,
+  PageQuery,
+} from "./definition.ts";
+import { compareValues, copyDocument, copyValue, type Document, valuesAt } from "./document.ts";
+import { EmbeddedStore } from "./embedded-store.ts";
+import { locate, matches } from "./matching.ts";
+import { modified } from "./modifying.ts";
+import { type Effort, type Locate, reachesAll, type WalkableIndex } from "./ordered-index.ts";
+import { planQuery } from "./plan.ts";
+import {
+  assertLimit,
+  type Changes,
+  type Conditions,
+  type Filter,
+  MAX_LIMIT,
+  parseFilter,
+  parseSort,
+  parseUpdate,
+  type Range,
+  type SortKeys,
+  type Update,
+  upsertSeed,
+} from "./query.ts";
+import { assertServed, pageIndex } from "./query-check.ts";
+
+/** How many documents one operation reads or deletes before others get their turn. */
+const PORTION = 1000;
+
+export class EmbeddedCollection<D extends Document> implements OpenCollection<D> {
+  /** How many nodes of indexes were touched so far. */
+  readonly effort: Effort = { touched: 0 };
+  readonly #definition: CollectionDefinition<D>;
+  readonly #store: EmbeddedStore;
+  readonly #check: boolean;
+
+  private constructor(definition: CollectionDefinition<D>, store: EmbeddedStore, check: boolean) {
+    this.#definition = definition;
+    this.#store = store;
+    this.#check = check;
+  }
+
+  static async open<D extends Document>(
+    definition: CollectionDefinition<D>,
+    options: DatabaseOptions,
+    logger: Logger,
+  ): Promise<EmbeddedCollection<D>> {
+    const store = await EmbeddedStore.open(definition, options, logger);
+    return new EmbeddedCollection(definition, store, options.checkQueries === true);
+  }
+
+  async findById(id: string): Promise<D | null> {
+    return this.#store.run(() => this.#copy(this.#store.primary.find(id)));
+  }
+
+  async findByIds(ids: string[]): Promise<D[]> {
+    return this.find({ _id: { $in: ids } } as unknown as Filter<D>, { limit: Math.max(ids.length, 1) });
+  }
+
+  async findOne(filter: Filter<D>): Promise<D | null> {
+    const conditions = this.#parse(filter, true);
+    return this.#store.run(() => this.#copy(this.#first(conditions)));
+  }
+
+  async find(filter: Filter<D>, { sort, limit }: FindOptions<D>): Promise<D[]> {
+    assertLimit(limit);
+    const keys = parseSort(sort);
+    const conditions = this.#parse(filter, true, keys);
+    return this.#store.run(() => copyValue(this.#select(conditions, keys, limit)));
+  }
+
+  async page({ index = "_id", prefix, after, before, order, limit, where }: PageQuery<D>): Promise<D[]> {
+    assertLimit(limit);
+    const walked = pageIndex(this.#definition.name, this.#store.indexes, index);
+    const conditions: Conditions = where ? parseFilter(where) : new Map();
+    const descending = order === "desc";
+    const page: D[] = [];
+    let from = after;
+    while (page.length < limit) {
+      const range: Range = descending
+        ? { prefix, $lt: from, $gt: before }
+        : { prefix, $gt: from, $lt: before };
+      const portion = await this.#store.run(() =>
+        this.#portion(walked, range, descending, limit - page.length, conditions),
+      );
+      page.push(...portion.documents);
+      if (portion.reached === undefined) break;
+      from = portion.reached;
+    }
+    return page;
+  }
+
+  async insert(document: D): Promise<D> {
+    const copy = copyDocument(document);
+    return this.#store.run(() => {
+      this.#store.insert(copy);
+      return copyValue(copy);
+    });
+  }
+
+  async insertMany(documents: D[]): Promise<{ inserted: number; duplicate?: DuplicateKey }> {
+    if (documents.length > MAX_LIMIT)
+      throw new TypeError(`at most ${MAX_LIMIT} documents are inserted at once`);
+    const copies = documents.map(copyDocument);
+    return this.#store.run(() => {
+      let inserted = 0;
+      try {
+        for (const copy of copies) {
+          this.#store.insert(copy);
+          inserted++;
+        }
+      } catch (error) {
+        if (error instanceof DuplicateKey) return { inserted, duplicate: error };
+        throw error;
+      }
+      return { inserted };
+    });
+  }
+
+  async updateOne(filter: Filter<D>, update: Update<D>): Promise<boolean> {
+    return (await this.findOneAndUpdate(filter, update)) !== null;
+  }
+
+  async updateMany(filter: Filter<D>, update: Update<D>): Promise<number> {
+    const conditions = this.#parse(filter, false);
+    const changes = parseUpdate(update);
+    return this.#store.run(() => {
+      const found = this.#select(conditions, [], Number.POSITIVE_INFINITY);
+      for (const document of found) this.#replace(document, changes);
+      return found.length;
+    });
+  }
+
+  async findOneAndUpdate(
+    filter: Filter<D>,
+    update: Update<D>,
+    options?: { upsert?: boolean },
+  ): Promise<D | null> {
+    const conditions = this.#parse(filter, true);
+    const changes = parseUpdate(update);
+    const seed = options?.upsert ? upsertSeed(conditions) : undefined;
+    return this.#store.run(() => {
+      const found = this.#first(conditions);
+      if (found) return this.#copy(this.#replace(found, changes));
+      if (!seed) return null;
+      const inserted = modified(seed, changes);
+      this.#store.insert(inserted);
+      return this.#copy(inserted);
+    });
+  }
+
+  async deleteOne(filter: Filter<D>): Promise<boolean> {
+    const conditions = this.#parse(filter, true);
+    return this.#store.run(() => {
+      const found = this.#first(conditions);
+      if (found) this.#store.remove(found);
+      return found !== undefined;
+    });
+  }
+
+  async deleteMany(filter: Filter<D>): Promise<number> {
+    const conditions = this.#parse(filter, false);
+    let deleted = 0;
+    for (let portion = PORTION; portion === PORTION; deleted += portion) {
+      portion = await this.#store.run(() => {
+        const found = this.#select(conditions, [], PORTION);
+        for (const document of found) this.#store.remove(document);
+        return found.length;
+      });
+    }
+    return deleted;
+  }
+
+  async count(filter: Filter<D>): Promise<number> {
+    const conditions = this.#parse(filter, false);
+    return this.#store.run(() => this.#select(conditions, [], Number.POSITIVE_INFINITY).length);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  /** Writes the file anew, without what was replaced or deleted. */
+  compact(): Promise<void> {
+    return this.#store.compact();
+  }
+
+  #parse(filter: Filter<D>, limited: boolean, sort: SortKeys = []): Conditions {
+    const conditions = parseFilter(filter);
+    if (this.#check) {
+      assertServed(this.#definition.name, this.#store.indexes, conditions, sort, limited);
+    }
+    return conditions;
+  }
+
+  #first(conditions: Conditions): Document | undefined {
+    return this.#select(conditions, [], 1)[0];
+  }
+
+  #replace(document: Document, changes: Changes): Document {
+    const after = modified(document, changes);
+    this.#store.replace(document, after);
+    return after;
+  }
+
+  /** The store's own documents, not copies. */
+  #select(conditions: Conditions, sort: SortKeys, limit: number): D[] {
+    const reachable = this.#store.indexes.filter((index) =>
+      reachesAll(index, conditions.get(index.fields[0] ?? "")),
+    );
+    const plan = planQuery(reachable, conditions, sort, true);
+    const found = new Set<Document>();
+    for (const place of locators(plan, conditions)) {
+      for (const document of plan.index.walk(place, plan.descending, this.effort)) {
+        if (matches(document, conditions)) found.add(document);
+        if (plan.sorted && found.size >= limit) break;
+      }
+      if (plan.sorted && found.size >= limit) break;
+    }
+    // What is in the store went in as a D.
+    const documents = [...found] as D[];
+    return plan.sorted ? documents : documents.sort(bySort(sort)).slice(0, limit);
+  }
+
+  #portion(index: WalkableIndex, range: Range, descending: boolean, limit: number, where: Conditions) {
+    const field = index.fields[0] ?? "_id";
+    const bounds = Object.fromEntries(Object.entries(range).filter(([, bound]) => bound !== undefined));
+    const documents: D[] = [];
+    let read = 0;
+    let last: Document | undefined;
+    for (const document of index.walk((key) => locate(key[0], bounds), descending, this.effort)) {
+      // A portion ends between two keys, never among equal ones, so that the next can go on after the key.
+      const key = keyOf(document, field);
+      if (read >= PORTION && last && key !== keyOf(last, field))
+        return { documents, reached: keyOf(last, field) };
+      if (matches(document, where)) documents.push(copyValue(document as D));
+      if (documents.length === limit) break;
+      read++;
+      last = document;
+    }
+    return { documents, reached: undefined };
+  }
+
+  #copy(document: Document | undefined): D | null {
+    return document ? copyValue(document as D) : null;
+  }
+}
+
+const keyOf = (document: Document, field: string) => valuesAt(document, field).values[0] as string;
+
+/** One walk, or one for each value of `$in`. */
+function locators(
+  { index, equal, next }: { index: WalkableIndex; equal: number; next?: "in" | "range" },
+  conditions: Conditions,
+): Locate[] {
+  const values = index.fields.slice(0, equal).map((field) => conditions.get(field)?.eq);
+  const condition = conditions.get(index.fields[equal] ?? "");
+  const among = (prefix: unknown[], range?: Range): Locate => {
+    return (key) => {
+      for (const [i, value] of prefix.entries()) {
+        const order = compareValues(key[i], value);
+        if (order !== 0) return order;
+      }
+      return range ? locate(key[prefix.length], range) : 0;
+    };
+  };
+  if (next === "in") return (condition?.in ?? []).map((value) => among([...values, value]));
+  if (next !== "range" || !condition?.range) return [among(values)];
+  const { $gt, $gte, ...upper } = condition.range;
+  // Of an array one element may meet the lower bound and another the upper one, so that one bound must do for the walk.
+  const lower = $gt === undefined && $gte === undefined ? upper : $gt === undefined ? { $gte } : { $gt };
+  return [among(values, index.many ? lower : condition.range)];
+}
+
+function bySort(sort: SortKeys) {
+  return (a: object, b: object): number => {
+    for (const [path, direction] of sort) {
+      const order = compareValues(valuesAt(a, path).values[0], valuesAt(b, path).values[0]);
+      if (order !== 0) return order * direction;
+    }
+    return 0;
+  };
+}

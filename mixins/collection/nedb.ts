@@ -1,0 +1,49 @@
+/** The parts of NeDB that the embedded collection stands on, typed: its own types leave them out. */
+
+import trees from "@seald-io/binary-search-tree";
+import nedb from "@seald-io/nedb";
+import type { Document } from "./document.ts";
+
+/** A node of NeDB's AVL tree. The root of an empty tree has no key of its own. */
+export interface TreeNode {
+  key?: unknown;
+  data: Document[];
+  left: TreeNode | null;
+  right: TreeNode | null;
+}
+
+export interface Tree {
+  tree: TreeNode;
+  insert(key: unknown, document: Document): void;
+  delete(key: unknown, document: Document): void;
+  search(key: unknown): Document[];
+}
+
+export interface Datastore {
+  /** One task after another; compaction and loading go through it too. */
+  executor: { pushAsync<T>(task: () => Promise<T>): Promise<T> };
+  indexes: { _id: { tree: Tree; insert(document: Document): void; remove(document: Document): void } };
+  persistence: {
+    /** Writes a new file beside the old one, syncs it, and renames it. Not through the executor. */
+    persistCachedDatabaseAsync(): Promise<void>;
+    /** Makes documents of the file's text. */
+    treatRawStreamAsync(text: AsyncIterable<string>): Promise<{ data: Document[]; indexes: object }>;
+  };
+  getAllData(): Document[];
+}
+
+interface DatastoreOptions {
+  filename?: string;
+  modes: { fileMode: number; dirMode: number };
+  afterSerialization(line: string): string;
+  beforeDeserialization(line: string): string;
+  testSerializationHooks: false;
+}
+
+export const NedbDatastore = nedb as unknown as new (options: DatastoreOptions) => Datastore;
+
+export const AVLTree = (
+  trees as unknown as {
+    AVLTree: new (options: { unique: boolean; compareKeys(a: unknown, b: unknown): number }) => Tree;
+  }
+).AVLTree;

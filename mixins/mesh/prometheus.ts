@@ -1,0 +1,28 @@
+/** Moleculer's metrics in Prometheus' text form, answered by the health server instead of one of their own. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { MetricReporters, type ServiceBroker } from "moleculer";
+
+export class Prometheus extends MetricReporters.Prometheus {
+  defaultLabels: Record<string, string> = {};
+
+  /** Moleculer's own starts a server here; the grandparent's `init` is all that is needed of it. */
+  override init(registry: Parameters<MetricReporters.Prometheus["init"]>[0]): void {
+    MetricReporters.Base.prototype.init.call(this, registry);
+    const { namespace, nodeID } = registry.broker;
+    this.defaultLabels = { namespace, nodeID: nodeID ?? "" };
+  }
+
+  override stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const reporters = new WeakMap<ServiceBroker, Prometheus>();
+
+export function provideMetrics(broker: ServiceBroker, reporter: Prometheus): void {
+  reporters.set(broker, reporter);
+}
+
+export function answerMetrics(broker: ServiceBroker, req: IncomingMessage, res: ServerResponse): void {
+  reporters.get(broker)?.handler(req, res);
+}

@@ -1,0 +1,34 @@
+// `npm run admin -- <email>`: makes an account an administrator, or takes that back.
+import { call } from "../lib/contract.ts";
+import { isVecheError } from "../lib/errors.ts";
+import { configFromEnvironment, end, makeBroker } from "./process.ts";
+import { loadServices } from "./services.ts";
+
+const HELP = `Usage: npm run admin -- <email>            make the account an administrator
+       npm run admin -- <email> --revoke   make it a user again, and sign it out everywhere
+
+With NATS_URL it asks the running cluster. Without, it opens DATA_DIR itself: stop Veche first.`;
+
+const [email, option] = process.argv.slice(2);
+if (!email || email === "--help" || email === "-h" || (option !== undefined && option !== "--revoke")) {
+  console.log(HELP);
+  process.exit(email?.startsWith("-") ? 0 : 1);
+}
+
+const config = configFromEnvironment(true);
+const broker = await makeBroker({ ...config, LOG_LEVEL: "error", HEALTH_PORT: undefined });
+if (!config.cluster) {
+  for (const schema of await loadServices(["auth", "session", "users"])) broker.createService(schema);
+}
+await broker.start();
+try {
+  await broker.waitForServices("v1.auth", 10_000);
+  const role = option === "--revoke" ? "user" : "admin";
+  const account = await call(broker, "v1.auth.setRole", { email, role });
+  console.log(`${account.email} is now ${role === "admin" ? "an administrator" : "a user"}.`);
+  console.log("Access tokens already given out say so after they are refreshed.");
+} catch (error) {
+  end([isVecheError(error) ? error.message : `No auth service answered: ${(error as Error).message}`]);
+} finally {
+  await broker.stop();
+}

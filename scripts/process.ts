@@ -1,0 +1,51 @@
+// Makes a broker of the environment: configuration, keys, the lock on DATA_DIR.
+import { type BrokerOptions, ServiceBroker } from "moleculer";
+import { type Config, ConfigError, loadConfig } from "../lib/config.ts";
+import { keptSecret, lockDataDir } from "../lib/data-dir.ts";
+import { directoryKeyRing, type KeyRing, secretKeyRing } from "../lib/keys.ts";
+import brokerOptions from "../moleculer.config.ts";
+
+/**
+ * Reads and checks everything before anything is touched. Ends the process with one line for each thing that is wrong.
+ * @param guest for a tool that joins a cluster without running a service
+ */
+export function configFromEnvironment(guest = false): Config {
+  return orEnd(() => loadConfig(process.env, guest));
+}
+
+/** A process by itself locks its DATA_DIR and makes the secrets that it was not given. */
+export async function prepare(config: Config): Promise<{ config: Config; keys: KeyRing }> {
+  const directory = config.DATA_DIR;
+  if (config.cluster || directory === undefined) return { config, keys: orEnd(() => keyRing(config)) };
+  await lockDataDir(directory).catch((error: Error) => end([error.message]));
+  return orEnd(() => {
+    const whole = {
+      ...config,
+      JWT_SECRET: config.JWT_SECRET ?? keptSecret(directory, "jwt"),
+      REFRESH_SECRET: config.REFRESH_SECRET ?? keptSecret(directory, "refresh"),
+    };
+    return { config: whole, keys: keyRing(whole) };
+  });
+}
+
+export async function makeBroker(config: Config, options: BrokerOptions = {}): Promise<ServiceBroker> {
+  const prepared = await prepare(config);
+  return new ServiceBroker({ ...brokerOptions(prepared.config, prepared.keys), ...options });
+}
+
+function keyRing({ JWT_KEYS_DIR, JWT_SECRET = "" }: Config): KeyRing {
+  return JWT_KEYS_DIR ? directoryKeyRing(JWT_KEYS_DIR) : secretKeyRing(JWT_SECRET);
+}
+
+function orEnd<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    return end(error instanceof ConfigError ? error.problems : [(error as Error).message]);
+  }
+}
+
+export function end(problems: string[]): never {
+  for (const problem of problems) console.error(`veche: ${problem}`);
+  process.exit(1);
+}

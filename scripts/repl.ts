@@ -1,0 +1,10 @@
+// `npm run repl`: Moleculer's console, joined to a running cluster over NATS_URL.
+import { configFromEnvironment, end, makeBroker } from "./process.ts";
+
+const config = configFromEnvironment(true);
+if (!config.cluster) {
+  end(["NATS_URL says which cluster to join. For a single process with a console run `npm run dev`."]);
+}
+const broker = await makeBroker({ ...config, LOG_LEVEL: "warn" });
+await broker.start();
+await broker.repl();

@@ -1,0 +1,139 @@
+/** The gateway: the one door for clients. It knows who calls and whether a request is well-formed; all else is behind it. */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Context, Service, ServiceActions } from "moleculer";
+import WebGateway from "moleculer-web";
+import { runtimeOf } from "../../mixins/runtime.ts";
+import { defineService } from "../../mixins/service.ts";
+import { SESSIONS_REVOKED } from "../session/session.contract.ts";
+import { type Front, frontOf } from "./front.ts";
+import { createGateway, type Gateway } from "./gateway.ts";
+import { closeGracefully, createHttpServer } from "./http-server.ts";
+import { answerError } from "./problem.ts";
+import { restAliases } from "./rest/endpoint.ts";
+import { type Alias, Router } from "./rest/router.ts";
+import { routes } from "./rest/routes.ts";
+
+/** What moleculer-web gives a service, as far as this one uses it. */
+interface WebSettings extends Record<string, unknown> {
+  port: number;
+  ip: string;
+  rootCallOptions: { timeout: number };
+}
+
+interface WebService extends Service<WebSettings> {
+  aliases: Alias[];
+  httpHandler(req: IncomingMessage, res: ServerResponse): Promise<void>;
+  errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
+  addRoute(route: object): void;
+}
+
+export interface ApiService extends WebService {
+  /** Listens when the service has started; `address()` tells the port that `PORT=0` picked. */
+  server: Server;
+  gateway: Gateway;
+  front: Front;
+  router: Router<Alias>;
+}
+
+const web = WebGateway.methods as unknown as Pick<WebService, "httpHandler">;
+
+// The type is that of a started service's actions; these are changes to a mixin's.
+const actions = {
+  // The root of each request. What guards calls between services would here count all requests as one callee's.
+  rest: {
+    retryPolicy: { enabled: false },
+    circuitBreaker: { enabled: false },
+    bulkhead: { enabled: false },
+    tracing: false,
+  },
+  listAliases: false,
+  addRoute: false,
+  removeRoute: false,
+} as unknown as ServiceActions;
+
+export default defineService<ApiService>({
+  name: "api",
+  mixins: [WebGateway],
+  metadata: { needs: ["v1.auth", "v1.session", "v1.users", "v1.chat"] },
+  settings: {
+    // Null, not empty: for an empty list moleculer-web opens a route to every action.
+    routes: null,
+    logRequest: null,
+    logRequestParams: null,
+    logResponse: null,
+    logRouteRegistration: null,
+    $secureSettings: ["port", "ip", "routes", "rootCallOptions"],
+  },
+
+  actions,
+
+  events: {
+    [SESSIONS_REVOKED](ctx: Context) {
+      this.gateway.onSessionsRevoked(ctx.params);
+    },
+  },
+
+  methods: {
+    createServer() {
+      this.server = createHttpServer((req, res) => void this.httpHandler(req, res));
+    },
+
+    async httpHandler(req: IncomingMessage, res: ServerResponse) {
+      if (this.front.health(req, res)) return;
+      this.front.prepare(req, res);
+      try {
+        if (this.front.answers(req)) await this.front.answer(req, res);
+        else await web.httpHandler.call(this, req, res);
+      } catch (error) {
+        this.errorHandler(req, res, error);
+      }
+    },
+
+    parseQueryString({ url = "" }: IncomingMessage) {
+      // Read where it is needed, by `rest/params.ts`.
+      return { url: url.split("?", 1)[0], query: {} };
+    },
+
+    resolveAlias(path: string, method: string) {
+      return this.router.find(method, path) ?? false;
+    },
+
+    send404(req: IncomingMessage & { parsedUrl: string }, res: ServerResponse) {
+      this.errorHandler(req, res, this.front.noRoute(req.parsedUrl));
+    },
+
+    errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown) {
+      answerError(req, res, error, this.logger);
+    },
+  },
+
+  created() {
+    const { config, lifecycle } = runtimeOf(this.broker);
+    this.settings.port = config.PORT;
+    this.settings.ip = config.HOST;
+    // The whole request has one deadline; the calls within it get what is left.
+    this.settings.rootCallOptions = { timeout: config.REQUEST_TIMEOUT_MS };
+    this.gateway = createGateway(this.broker, this.logger);
+    this.addRoute({
+      path: "/",
+      aliases: restAliases(routes, this.gateway),
+      mergeParams: false,
+      mappingPolicy: "restrict",
+      bodyParsers: false,
+      logging: false,
+      pathToRegexpOptions: { sensitive: true, trailing: false },
+    });
+    this.router = new Router(this.aliases);
+    this.front = frontOf(this.broker, (path) => this.router.methodsOf(path));
+    lifecycle.onDrain(() => closeGracefully(this.server));
+  },
+
+  async started() {
+    this.gateway.start();
+  },
+
+  async stopped() {
+    this.gateway.stop();
+    await closeGracefully(this.server);
+  },
+});

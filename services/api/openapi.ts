@@ -1,0 +1,222 @@
+/** The OpenAPI 3.1 document of `/v1`, made from the route table and the contracts: it can't differ from what is served. */
+import { z } from "zod";
+import { type ErrorCode, STATUS } from "../../lib/errors.ts";
+import { namesInPath, type Route } from "./rest/route.ts";
+
+type Json = Record<string, unknown>;
+
+const TAGS: Readonly<Record<string, string>> = {
+  auth: "Registering, signing in and out",
+  sessions: "Where an account is signed in",
+  account: "What one signs in with",
+  profiles: "How users show themselves to others",
+  chats: "Direct chats and their messages",
+};
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  "400": "The request is malformed; `errors` says where",
+  "401": "No access token, or not a valid one; or the credentials are wrong",
+  "403": "The caller may not do this",
+  "404": "There is no such thing, or not for the caller",
+  "409": "It conflicts with what is there",
+  "412": "What must be the case first is not",
+  "413": "The body is too large",
+  "415": "The body is not JSON",
+  "429": "Too much; try again after `retry_after` seconds",
+  "500": "A fault of the server",
+  "503": "A part is not available now; try again after `retry_after` seconds",
+  "504": "It took too long",
+};
+
+/** @param publicUrl where clients reach the gateway; by default where they read the document */
+export function openApiDocument(routes: readonly Route[], publicUrl?: string): Json {
+  const schemas = new Schemas();
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route, schemas) };
+  }
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "Veche",
+      version: "1",
+      summary: "A social network and messenger",
+      description:
+        "Lists take `limit` and `cursor` and answer `next_cursor`, null on the last page. " +
+        "Times are milliseconds since 1970, UTC. Errors are problem details (RFC 9457) with a `code` for programs. " +
+        "Every answer carries `X-Request-Id`; name it when you report a fault.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: publicUrl?.replace(/\/$/, "") ?? "/" }],
+    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({
+      name,
+      description: TAGS[name] ?? name,
+    })),
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "JWT",
+          description: "The `access_token` of register, login or refresh",
+        },
+      },
+      schemas: { ...schemas.components, Problem: problemSchema },
+      responses: Object.fromEntries(
+        Object.entries(PROBLEMS).map(([status, description]) => [
+          `Problem${status}`,
+          problemResponse(description),
+        ]),
+      ),
+    },
+  };
+}
+
+function operation(route: Route, schemas: Schemas): Json {
+  const { properties, required, description, $defs: _, ...rest } = schemas.input(route.params);
+  const renamed = new Map(Object.entries(route.renamed));
+  const inPath = namesInPath(route.path);
+  const pathParams = inPath.map((name) => renamed.get(name) ?? name);
+  const others = Object.fromEntries(
+    Object.entries(properties).filter(([name]) => !pathParams.includes(name)),
+  );
+  const needed = required.filter((name) => !pathParams.includes(name));
+
+  const parameters = [
+    ...inPath.map((name, at) => parameter("path", name, properties[pathParams[at] ?? name], true)),
+    ...(route.input === "query"
+      ? Object.entries(others).map(([name, schema]) =>
+          parameter("query", name, schema, needed.includes(name)),
+        )
+      : []),
+  ];
+  const takesBody = route.input === "body" && Object.keys(others).length > 0;
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    ...(description === undefined ? {} : { description }),
+    tags: [route.tag],
+    security: route.open ? [] : [{ bearer: [] }],
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(takesBody
+      ? {
+          requestBody: {
+            required: true,
+            content: {
+              "application/json": {
+                schema: { ...rest, properties: others, ...(needed.length > 0 ? { required: needed } : {}) },
+                ...(route.example ? { example: route.example } : {}),
+              },
+            },
+          },
+        }
+      : {}),
+    responses: responses(route, schemas, parameters.length > 0 || takesBody, takesBody),
+  };
+}
+
+function responses(route: Route, schemas: Schemas, takesInput: boolean, takesBody: boolean): Json {
+  const statuses = new Set<number>([
+    ...(takesInput ? [400] : []),
+    ...(route.open ? [] : [401]),
+    ...(takesBody ? [413, 415] : []),
+    ...route.problems.map((code: ErrorCode) => STATUS[code]),
+    ...[429, 500, 503, 504],
+  ]);
+  const schema = schemas.output(route.result);
+  const empty = schema.type === "null" || route.status === 204;
+  return {
+    [route.status]: {
+      description: DONE[route.status],
+      ...(route.location ? { headers: { Location: LOCATION } } : {}),
+      ...(empty ? {} : { content: { "application/json": { schema } } }),
+    },
+    ...Object.fromEntries(
+      [...statuses].map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),
+    ),
+  };
+}
+
+const DONE = { 200: "Done", 201: "Made", 202: "Accepted: it goes on by itself", 204: "Done" } as const;
+
+const LOCATION = { description: "The path of what was made", schema: { type: "string" } };
+
+function parameter(
+  where: "path" | "query",
+  name: string,
+  schema: Json = { type: "string" },
+  required: boolean,
+) {
+  const { description, ...rest } = schema;
+  return { name, in: where, required, ...(description === undefined ? {} : { description }), schema: rest };
+}
+
+const problemResponse = (description: string) => ({
+  description,
+  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+});
+
+const problemSchema = {
+  type: "object",
+  description:
+    "RFC 9457. Some problems have members of their own, such as `chat_id` of the chat that exists.",
+  required: ["type", "title", "status", "detail", "code"],
+  properties: {
+    type: { type: "string" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string", description: "for people" },
+    code: { type: "string", description: "for programs", examples: ["INVALID_ARGUMENT"] },
+    request_id: { type: "string" },
+    retry_after: { type: "integer", description: "seconds" },
+    errors: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["path", "message"],
+        properties: { path: { type: "string" }, message: { type: "string" } },
+      },
+    },
+  },
+};
+
+interface ObjectSchema extends Json {
+  properties: Record<string, Json>;
+  required: string[];
+}
+
+/** Turns Zod schemas into JSON schemas, and gathers those that have an id of their own. */
+class Schemas {
+  readonly components: Record<string, Json> = {};
+
+  input(schema: z.ZodType): ObjectSchema {
+    const { properties = {}, required = [], ...rest } = this.#convert(schema, "input");
+    return { ...rest, properties: properties as Record<string, Json>, required: required as string[] };
+  }
+
+  output(schema: z.ZodType): Json {
+    return this.#convert(schema, "output");
+  }
+
+  #convert(schema: z.ZodType, io: "input" | "output"): Json {
+    const converted = z.toJSONSchema(schema, {
+      io,
+      unrepresentable: "any",
+      override: ({ jsonSchema }) => simplify(jsonSchema, io),
+    });
+    const moved = JSON.parse(
+      JSON.stringify(converted).replaceAll('"#/$defs/', '"#/components/schemas/'),
+    ) as Json;
+    const { $schema: _, $defs = {}, ...rest } = moved;
+    Object.assign(this.components, $defs);
+    return rest;
+  }
+}
+
+/** Says nothing that is true of every integer, and lets answers grow: clients must not refuse a new field. */
+function simplify(schema: z.core.JSONSchema.BaseSchema, io: "input" | "output"): void {
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (io === "output") delete schema.additionalProperties;
+}

@@ -1,0 +1,67 @@
+/** What the gateway answers by itself, for people and for tools: the documentation, the public keys, the front page. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Config } from "../../lib/config.ts";
+import type { KeyRing } from "../../lib/keys.ts";
+import { docsFiles } from "./docs/files.ts";
+import { openApiDocument } from "./openapi.ts";
+import { routes } from "./rest/routes.ts";
+import { docsHeaders, setHeaders } from "./security-headers.ts";
+
+type Page = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
+
+const SHORTLY = "public, max-age=300";
+
+/** path → page; all of them answer GET and HEAD only. */
+export function pagesOf(config: Config, keys: KeyRing): ReadonlyMap<string, Page> {
+  let openApi: string | undefined;
+  const pages = new Map<string, Page>([
+    [
+      "/openapi.json",
+      (_req, res) => {
+        openApi ??= JSON.stringify(openApiDocument(routes, config.PUBLIC_URL));
+        sendJson(res, openApi, "no-cache");
+      },
+    ],
+    [
+      "/.well-known/jwks.json",
+      (_req, res) => sendJson(res, JSON.stringify({ keys: keys.publicKeys() }), SHORTLY),
+    ],
+    ["/", frontPage],
+    ["/docs/", (_req, res) => redirect(res, "../docs")],
+  ]);
+  for (const [path, file] of docsFiles) {
+    pages.set(path, async (_req, res) => {
+      const content = await file.read();
+      setHeaders(res, docsHeaders);
+      res.writeHead(200, {
+        "Content-Type": file.type,
+        "Content-Length": content.length,
+        "Cache-Control": SHORTLY,
+      });
+      res.end(content);
+    });
+  }
+  return pages;
+}
+
+/** A browser wants the documentation; a program, to know what this is. */
+function frontPage({ headers }: IncomingMessage, res: ServerResponse): void {
+  res.setHeader("Vary", "Accept");
+  if (headers.accept?.includes("text/html")) redirect(res, "docs");
+  else sendJson(res, JSON.stringify({ name: "veche", openapi: "/openapi.json", docs: "/docs" }), "no-cache");
+}
+
+function sendJson(res: ServerResponse, body: string, cacheControl: string): void {
+  res.writeHead(200, {
+    "Content-Type": "application/json; charset=utf-8",
+    "Content-Length": Buffer.byteLength(body),
+    "Cache-Control": cacheControl,
+  });
+  res.end(body);
+}
+
+/** Relative, so that it holds under a proxy's path prefix too. */
+function redirect(res: ServerResponse, location: string): void {
+  res.writeHead(302, { Location: location, "Content-Length": 0 });
+  res.end();
+}

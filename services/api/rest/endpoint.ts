@@ -1,0 +1,83 @@
+/** What happens to a request of `/v1` once its route is found: who are you, what do you want, call, answer. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context } from "moleculer";
+import type { Meta } from "../../../lib/contract.ts";
+import { invalidArgument } from "../../../lib/errors.ts";
+import type { Gateway } from "../gateway.ts";
+import { hasBody, readJsonBody } from "../json-body.ts";
+import { paramsReader } from "./params.ts";
+import type { Route } from "./route.ts";
+
+/** A request as moleculer-web hands it to an alias. */
+export interface RoutedRequest extends IncomingMessage {
+  $ctx: Context<unknown, Meta>;
+  $params: { params: Record<string, string> };
+  originalUrl: string;
+}
+
+const MAX_DEVICE = 256;
+
+/** `"GET /v1/chats/:id": …` for moleculer-web. */
+export const restAliases = (routes: readonly Route[], gateway: Gateway) =>
+  Object.fromEntries(
+    routes.map((route) => [
+      `${route.method} ${route.path.replaceAll(/\{([^}]+)\}/g, ":$1")}`,
+      endpoint(route, gateway),
+    ]),
+  );
+
+/**
+ * An alias of moleculer-web with a function, not with an action's name: for a name moleculer-web picks the node before
+ * the params are there, which defeats sharding by a param and pins retries to one node.
+ */
+function endpoint(route: Route, gateway: Gateway) {
+  const readParams = paramsReader(route);
+
+  const serve = async (req: RoutedRequest, res: ServerResponse): Promise<void> => {
+    const ctx = req.$ctx;
+    if (!route.open) ctx.meta.user = gateway.authentication.ofHeader(req.headers.authorization).caller;
+    ctx.meta.address = gateway.clientAddress(req);
+    ctx.meta.device = req.headers["user-agent"]?.slice(0, MAX_DEVICE) ?? "";
+    const params = readParams({
+      path: req.$params.params,
+      query: queryOf(req.originalUrl),
+      body: await bodyOf(route, req, gateway.config.REQUEST_TIMEOUT_MS),
+    });
+    const result = await ctx.call(route.action, params);
+    answer(route, res, result);
+  };
+
+  return (req: RoutedRequest, res: ServerResponse, next: (error: unknown) => void): void => {
+    serve(req, res).catch(next);
+  };
+}
+
+function bodyOf(route: Route, req: IncomingMessage, deadline: number): Promise<unknown> | undefined {
+  if (route.method !== "GET" && route.input !== "query") return readJsonBody(req, deadline);
+  if (hasBody(req)) throw invalidArgument("This request takes no body.");
+  return undefined;
+}
+
+function answer(route: Route, res: ServerResponse, result: unknown): void {
+  // The deadline, or the client, was faster.
+  if (res.headersSent || res.destroyed) return;
+  if (route.location) res.setHeader("Location", route.location(result));
+  for (const [name, value] of Object.entries(route.headers?.(result) ?? {})) res.setHeader(name, value);
+  if (result === null || result === undefined || route.status === 204) {
+    res.writeHead(route.status, route.status === 204 ? {} : { "Content-Length": 0 });
+    res.end();
+    return;
+  }
+  const body = JSON.stringify(result);
+  res.writeHead(route.status, {
+    "Content-Type": "application/json; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Content-Length": Buffer.byteLength(body),
+  });
+  res.end(body);
+}
+
+function queryOf(url: string): string {
+  const at = url.indexOf("?");
+  return at < 0 ? "" : url.slice(at + 1);
+}

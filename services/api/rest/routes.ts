@@ -1,0 +1,15 @@
+/** The whole route table of `/v1`. */
+import { accountRoutes } from "./account.ts";
+import { authRoutes } from "./auth.ts";
+import { chatRoutes } from "./chats.ts";
+import { profileRoutes } from "./profiles.ts";
+import type { Route } from "./route.ts";
+import { sessionRoutes } from "./sessions.ts";
+
+export const routes: readonly Route[] = [
+  ...authRoutes,
+  ...sessionRoutes,
+  ...accountRoutes,
+  ...profileRoutes,
+  ...chatRoutes,
+];

@@ -1,0 +1,166 @@
+/** Accounts, and who may sign in to them. */
+import { AccessTokens } from "../../lib/access-tokens.ts";
+import { call } from "../../lib/contract.ts";
+import { failedPrecondition, invalidArgument } from "../../lib/errors.ts";
+import { Passwords } from "../../lib/passwords.ts";
+import { callerOf, implement } from "../../mixins/actions.ts";
+import { forget, forgetting } from "../../mixins/cached.ts";
+import { Claims } from "../../mixins/claims.ts";
+import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
+import { payDebts } from "../../mixins/durable-events/debts.ts";
+import { publish } from "../../mixins/durable-events/durable-events.ts";
+import { runtimeOf } from "../../mixins/runtime.ts";
+import { defineService } from "../../mixins/service.ts";
+import { sweep } from "../../mixins/sweep.ts";
+import { Accounts, type ActiveAccount } from "./accounts.ts";
+import { authContract } from "./auth.contract.ts";
+import { authCollections } from "./auth.store.ts";
+import { Deletions } from "./deletion.ts";
+import { SignIn } from "./sign-in.ts";
+import { type RedisClient, SignInGuard } from "./sign-in-guard.ts";
+import { sweepAccounts } from "./sweep-accounts.ts";
+
+export interface AuthService extends WithCollections<typeof authCollections> {
+  accounts: Accounts;
+  claims: Claims<Parameters<Deletions["advance"]>[0]>;
+  deletions: Deletions;
+  guard: SignInGuard;
+  signIn: SignIn;
+}
+
+export default defineService<AuthService>({
+  name: "auth",
+  version: 1,
+  mixins: [
+    collections(authCollections),
+    forgetting,
+    sweep<AuthService>({
+      name: "accounts",
+      run() {
+        return sweepAccounts(this);
+      },
+    }),
+  ],
+
+  actions: implement<typeof authContract, AuthService>(authContract, {
+    async "v1.auth.register"(ctx) {
+      const { nickname, ...given } = ctx.params;
+      await this.guard.countRegistration(ctx.meta.address ?? "");
+      const account = await this.accounts.create(given, (user_id) =>
+        call(ctx, "v1.users.prepareProfile", { user_id, nickname }),
+      );
+      await payDebts(this.collections.accounts, account, (event, payload) =>
+        publish(ctx, event, payload),
+      ).catch((error: unknown) => this.logger.warn("An event stays owed; the sweep sends it.", error));
+      return this.signIn.open(ctx, account);
+    },
+    "v1.auth.login"(ctx) {
+      const { email, username, password } = ctx.params;
+      return this.signIn.withPassword(ctx, email ?? username ?? "", password);
+    },
+    "v1.auth.refresh"(ctx) {
+      return this.signIn.refresh(ctx, ctx.params.refresh_token);
+    },
+    "v1.auth.verify"(ctx) {
+      const { id, sessionId, role } = callerOf(ctx);
+      return { user_id: id, session_id: sessionId, role };
+    },
+    async "v1.auth.getAccount"(ctx) {
+      return shown(await this.accounts.get(callerOf(ctx).id));
+    },
+    async "v1.auth.updateAccount"(ctx) {
+      const { email, username, new_password, password } = ctx.params;
+      const { id, sessionId } = callerOf(ctx);
+      let account = await this.accounts.get(id);
+      if (email !== undefined || new_password !== undefined) {
+        if (password === undefined) {
+          throw invalidArgument("password: is needed to change the email or the password", [
+            { path: "password", message: "is needed to change the email or the password" },
+          ]);
+        }
+        await this.signIn.confirm(ctx, account, password);
+      }
+      // What can be refused comes before what is changed.
+      if (email !== undefined) await this.accounts.refuseTaken("email", email, id);
+      if (username !== undefined) await this.accounts.refuseTaken("username", username, id);
+      if (email !== undefined) account = await this.accounts.changeName(account, "email", email);
+      if (username !== undefined) account = await this.accounts.changeName(account, "username", username);
+      if (new_password !== undefined) {
+        account = await this.accounts.changePassword(account, new_password);
+        await call(ctx, "v1.session.revokeUser", { user_id: id, except: sessionId });
+      }
+      await forget(this.broker, [`v1.users.getMe:${id}`]);
+      return shown(account);
+    },
+    async "v1.auth.deleteAccount"(ctx) {
+      const { id } = callerOf(ctx);
+      const account = await this.accounts.get(id);
+      await this.signIn.confirm(ctx, account, ctx.params.password);
+      if (!(await this.deletions.begin(account))) {
+        throw failedPrecondition("The account was changed by another request meanwhile.");
+      }
+      await call(ctx, "v1.session.revokeUser", { user_id: id });
+      await this.deletions
+        .tell(id, 1)
+        .catch((error: unknown) => this.logger.warn("Who holds something of a user is told later.", error));
+      return null;
+    },
+    async "v1.auth.setRole"(ctx) {
+      const { email, role } = ctx.params;
+      const account = await this.accounts.setRole(email, role);
+      // Tokens carry the role: those of a former administrator must not live on.
+      if (role === "user") await call(ctx, "v1.session.revokeUser", { user_id: account._id });
+      await forget(this.broker, [`v1.users.getMe:${account._id}`]);
+      return shown(account);
+    },
+    async "v1.auth.isActive"(ctx) {
+      return { active: (await this.accounts.find(ctx.params.user_id)) !== undefined };
+    },
+    async "v1.auth.confirmDeletion"(ctx) {
+      const { user_id, round, consumer } = ctx.params;
+      await this.deletions.confirm(user_id, round, consumer);
+      return null;
+    },
+  }),
+
+  async started() {
+    const { config, keys } = runtimeOf(this.broker);
+    const { accounts, accountClaims } = this.collections;
+    const passwords = new Passwords(config.BCRYPT_COST);
+    // Moleculer's Redis cacher has a client; the one in memory has none.
+    const redis = (this.broker.cacher as { client?: RedisClient } | null)?.client;
+    this.claims = new Claims(accounts, accountClaims);
+    this.accounts = new Accounts(accounts, this.claims, passwords);
+    this.guard = new SignInGuard(
+      {
+        freeFailures: config.SIGN_IN_FREE_FAILURES,
+        maxFailures: config.SIGN_IN_MAX_FAILURES,
+        maxFailuresOfAddress: config.SIGN_IN_ADDRESS_MAX_FAILURES,
+        lock: config.SIGN_IN_LOCK_S,
+        registrationsPerHour: config.REGISTRATIONS_PER_ADDRESS_PER_HOUR,
+      },
+      redis,
+      config.NAMESPACE,
+    );
+    this.signIn = new SignIn(
+      this.accounts,
+      passwords,
+      this.guard,
+      new AccessTokens(keys),
+      config.ACCESS_TOKEN_TTL_S,
+    );
+    this.deletions = new Deletions(
+      accounts,
+      this.claims,
+      (event) => publish(this.broker, "user.deleted", event),
+      config.STALE_AFTER_MS,
+    );
+  },
+});
+
+const shown = ({ _id, email, username, role }: ActiveAccount) => ({
+  id: _id,
+  email,
+  username: username ?? null,
+  role,
+});

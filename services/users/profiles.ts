@@ -1,0 +1,144 @@
+/** Profiles: made with their accounts, shown to others, found by nickname. */
+import type { z } from "zod";
+import { decodeCursor, toPage } from "../../lib/cursors.ts";
+import { alreadyExists, DuplicateKey, notFound } from "../../lib/errors.ts";
+import type { UserId } from "../../lib/ids.ts";
+import type { Claims } from "../../mixins/claims.ts";
+import type { Collection, Update } from "../../mixins/collection/collection.ts";
+import type { Profile as ProfileSchema } from "./users.contract.ts";
+import type { ProfileDocument } from "./users.store.ts";
+
+export type Profile = z.output<typeof ProfileSchema>;
+type Editable = Omit<ProfileDocument, "_id" | "wish" | "created_at">;
+/** A field that is null is cleared, one that is absent stays. */
+export type ProfileChanges = { [F in keyof Editable]?: Editable[F] | null | undefined };
+
+export class Profiles {
+  readonly #profiles: Collection<ProfileDocument>;
+  readonly #claims: Claims<ProfileDocument>;
+
+  constructor(profiles: Collection<ProfileDocument>, claims: Claims<ProfileDocument>) {
+    this.#profiles = profiles;
+    this.#claims = claims;
+  }
+
+  /** Can be repeated. @throws ALREADY_EXISTS where the nickname is another's; then nothing is kept */
+  async prepare(id: UserId, nickname: string | undefined): Promise<void> {
+    const profile = await this.#insertOrFind(id);
+    if (nickname === undefined || profile.nickname === nickname) return;
+    try {
+      await this.#claims.take(profile, "nickname", nickname);
+    } catch (error) {
+      await this.remove(id);
+      throw error;
+    }
+  }
+
+  /** Sets the first nickname, and whatever else is given. @throws ALREADY_EXISTS */
+  async create(id: UserId, { nickname, ...rest }: ProfileChanges & { nickname: string }): Promise<Profile> {
+    const profile = await this.#document(id);
+    if (profile.nickname !== undefined) {
+      throw alreadyExists("Your profile has a nickname already. Change it with PATCH.");
+    }
+    return shown(await this.#claims.take(profile, "nickname", nickname, asUpdate(rest)));
+  }
+
+  /** @throws ALREADY_EXISTS */
+  async update(id: UserId, { nickname, ...rest }: ProfileChanges): Promise<Profile> {
+    const profile = await this.#document(id);
+    if (typeof nickname === "string") {
+      return shown(await this.#claims.take(profile, "nickname", nickname, asUpdate(rest)));
+    }
+    const changed = await this.#profiles.findOneAndUpdate({ _id: id }, asUpdate(rest));
+    if (!changed) throw noSuchUser();
+    return shown(changed);
+  }
+
+  async get(id: UserId): Promise<Profile> {
+    return shown(await this.#document(id));
+  }
+
+  async exists(id: UserId): Promise<boolean> {
+    return (await this.#profiles.findById(id)) !== null;
+  }
+
+  async getByNickname(nickname: string): Promise<Profile> {
+    const owner = await this.#claims.ownerOf("nickname", nickname);
+    const profile = owner === undefined ? null : await this.#profiles.findById(owner);
+    if (profile?.nickname !== nickname) throw noSuchUser();
+    return shown(profile);
+  }
+
+  /** By nickname, from the first that starts with the query on. */
+  async search(query: string, limit: number, cursor: string | undefined) {
+    const list = `search:${query}`;
+    const rows = await this.#profiles.page({
+      index: "nickname",
+      prefix: query,
+      ...(cursor === undefined ? {} : { after: decodeCursor(list, cursor) }),
+      limit: limit + 1,
+    });
+    return page(list, rows, limit, (row) => row.nickname ?? "");
+  }
+
+  /** All, in the order in which they came. */
+  async list(limit: number, cursor: string | undefined) {
+    const rows = await this.#profiles.page({
+      prefix: "",
+      ...(cursor === undefined ? {} : { after: decodeCursor("profiles", cursor) }),
+      limit: limit + 1,
+    });
+    return page("profiles", rows, limit, (row) => row._id);
+  }
+
+  /** Can be repeated. */
+  async remove(id: UserId): Promise<void> {
+    const profile = await this.#profiles.findById(id);
+    if (!profile) return;
+    await this.#claims.releaseAll(profile, ["nickname"]);
+    await this.#profiles.deleteOne({ _id: id });
+  }
+
+  async #document(id: UserId): Promise<ProfileDocument> {
+    const profile = await this.#profiles.findById(id);
+    if (!profile) throw noSuchUser();
+    return profile;
+  }
+
+  async #insertOrFind(id: UserId): Promise<ProfileDocument> {
+    try {
+      return await this.#profiles.insert({ _id: id, created_at: Date.now() });
+    } catch (error) {
+      if (!(error instanceof DuplicateKey)) throw error;
+      return this.#document(id);
+    }
+  }
+}
+
+const noSuchUser = () => notFound("There is no such user.");
+
+function asUpdate(changes: Omit<ProfileChanges, "nickname">): Update<ProfileDocument> {
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+  return {
+    $set: Object.fromEntries(given.filter(([, value]) => value !== null)),
+    $unset: Object.fromEntries(given.filter(([, value]) => value === null).map(([field]) => [field, true])),
+  } as Update<ProfileDocument>;
+}
+
+function page(list: string, rows: ProfileDocument[], limit: number, keyOf: (row: ProfileDocument) => string) {
+  const { items, next_cursor } = toPage(list, rows, limit, keyOf);
+  return { results: items.map(shown), next_cursor };
+}
+
+const shown = (row: ProfileDocument): Profile => ({
+  id: row._id,
+  nickname: row.nickname ?? null,
+  display_name: row.display_name ?? null,
+  bio: row.bio ?? null,
+  avatar_url: row.avatar_url ?? null,
+  first_name: row.first_name ?? null,
+  last_name: row.last_name ?? null,
+  gender: row.gender ?? null,
+  birthday: row.birthday ?? null,
+  created_at_unix_ms: row.created_at,
+});

@@ -1,0 +1,112 @@
+// NATS, Redis and a MongoDB-compatible server as real processes on loopback.
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import mongoose from "mongoose";
+import { answersWith, type ServerHandle, type ServerOptions, startServer } from "./server.ts";
+
+export type { ServerHandle, ServerOptions } from "./server.ts";
+
+export interface NatsOptions extends ServerOptions {
+  user?: string;
+  password?: string;
+}
+
+/** NATS with JetStream, its streams in files. */
+export function startNats({ directory, user, password = "" }: NatsOptions = {}): Promise<ServerHandle> {
+  const credentials =
+    user === undefined ? "" : `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`;
+  // The name tells our server from another one that took the port.
+  const id = randomBytes(6).toString("hex");
+  const greeting = new RegExp(`^INFO .*"server_name":"${id}".*\r\n`);
+  return startServer({
+    name: "nats",
+    directory,
+    program: "nats-server",
+    args: (port, data) => [
+      ...["-a", "127.0.0.1", "-p", String(port), "-n", id, "-js", "-sd", data],
+      ...(user === undefined ? [] : ["--user", user, "--pass", password]),
+    ],
+    url: (port) => `nats://${credentials}127.0.0.1:${port}`,
+    answers: (port) => answersWith(greeting, port),
+  });
+}
+
+export interface RedisOptions extends ServerOptions {
+  password?: string;
+  /** Whether the data outlive a kill; by default Redis forgets them. */
+  persistent?: boolean;
+}
+
+export function startRedis(options: RedisOptions = {}): Promise<ServerHandle> {
+  const { directory, password, persistent = false } = options;
+  const credentials = password === undefined ? "" : `:${encodeURIComponent(password)}@`;
+  const login = password === undefined ? "" : `AUTH ${password}\r\n`;
+  return startServer({
+    name: "redis",
+    directory,
+    program: "redis-server",
+    args: (port, data) => [
+      ...["--bind", "127.0.0.1", "--port", String(port), "--dir", data, "--save", ""],
+      ...(persistent ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"]),
+      ...(password === undefined ? [] : ["--requirepass", password]),
+    ],
+    url: (port) => `redis://${credentials}127.0.0.1:${port}`,
+    answers: (port, { pid }) =>
+      answersWith(
+        new RegExp(`\\+PONG[\\s\\S]*process_id:${pid}\r\n`),
+        port,
+        `${login}PING\r\nINFO server\r\n`,
+      ),
+  });
+}
+
+const target = fileURLToPath(new URL("target", import.meta.url));
+
+/**
+ * A server that speaks MongoDB's protocol and has every write in a file before it answers. With `TEST_MONGO_URL`, a
+ * fresh database on that server instead, which cannot be killed or started again.
+ */
+export async function startMongo({ directory }: ServerOptions = {}): Promise<ServerHandle> {
+  if (process.env.TEST_MONGO_URL) return databaseOn(process.env.TEST_MONGO_URL);
+  return startServer({
+    name: "mongo",
+    directory,
+    program: "java",
+    args: (port, data) => [
+      ...["-Xmx512m", "-XX:+UseSerialGC", "-cp", `${target}/classes:${target}/dependency/*`],
+      ...["DurableMongo", String(port), join(data, "mongo.mv")],
+    ],
+    url: (port) => `mongodb://127.0.0.1:${port}/veche`,
+    answers: async (port, child) => child.logSinceStart().includes(`listening on ${port}\n`),
+  });
+}
+
+function databaseOn(server: string): ServerHandle {
+  const name = `veche_test_${randomBytes(6).toString("hex")}`;
+  // Not `new URL`: it refuses the several hosts of a replica set.
+  const url = server.replace(/^([^/]+\/\/[^/?]+)(\/[^?]*)?/, `$1/${name}`);
+  const refuse = (): never => {
+    throw new Error("The MongoDB of TEST_MONGO_URL is not the tests' own: they cannot stop or start it.");
+  };
+  const drop = async () => {
+    const connection = await mongoose.createConnection(url, { serverSelectionTimeoutMS: 5000 }).asPromise();
+    await connection.dropDatabase();
+    await connection.close();
+  };
+  return {
+    name: "mongo",
+    url,
+    port: Number(/:(\d+)(?=[/?,]|$)/.exec(server)?.[1] ?? 27017),
+    pid: 0,
+    running: true,
+    exited: new Promise(() => {}),
+    kill: async () => refuse(),
+    stop: async () => refuse(),
+    start: async () => refuse(),
+    restart: async () => refuse(),
+    signal: refuse,
+    log: () => "",
+    remove: drop,
+  };
+}

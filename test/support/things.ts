@@ -1,0 +1,29 @@
+/** The collection that the tests of collections write to. */
+import { defineCollection } from "../../mixins/collection/collection.ts";
+
+export interface Thing {
+  _id: string;
+  owner: string;
+  rank: number;
+  email?: string;
+  key?: string;
+  state?: "open" | "closed";
+  tags?: string[];
+  members?: { id: string; role?: string }[];
+  at?: Date;
+  note?: string | null;
+  settings?: { theme?: string; limits?: Record<string, number> };
+}
+
+export const things = (name: string) =>
+  defineCollection<Thing>({
+    name,
+    indexes: [
+      { fields: ["owner", "rank"], unique: true, name: "owner_rank" },
+      { fields: ["email"] },
+      { fields: ["key"] },
+      { fields: ["tags"] },
+      { fields: ["members.id"], name: "member" },
+      { fields: ["state", "at"] },
+    ],
+  });
