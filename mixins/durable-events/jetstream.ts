@@ -61,6 +61,7 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
     if (!this.connected) return;
     this.#link = new AbortController();
     void this.#watch(this.connection);
+    void this.connection.closed().then(() => this.#renew());
   }
 
   /** All is set up by then. */
@@ -228,7 +229,11 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
         void this.#restore();
       }
     }
-    // The client gave the connection up. It should not, but a process without events would not be noticed.
+  }
+
+  /** The client gave the connection up. It should not, but nobody would notice a process without events. */
+  async #renew(): Promise<void> {
+    if (this.stopping) return;
     this.connected = false;
     this.#link.abort();
     this.#streams.clear();

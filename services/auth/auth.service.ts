@@ -89,7 +89,7 @@ export default defineService<AuthService>({
         account = await this.accounts.changePassword(account, new_password);
         await call(ctx, "v1.session.revokeUser", { user_id: id, except: sessionId });
       }
-      await forget(this.broker, [`v1.users.getMe:${id}`]);
+      await forget(this.broker, ["v1.users.getMe", id]);
       return shown(account);
     },
     async "v1.auth.deleteAccount"(ctx) {
@@ -110,7 +110,7 @@ export default defineService<AuthService>({
       const account = await this.accounts.setRole(email, role);
       // Tokens carry the role: those of a former administrator must not live on.
       if (role === "user") await call(ctx, "v1.session.revokeUser", { user_id: account._id });
-      await forget(this.broker, [`v1.users.getMe:${account._id}`]);
+      await forget(this.broker, ["v1.users.getMe", account._id]);
       return shown(account);
     },
     async "v1.auth.isActive"(ctx) {

@@ -104,4 +104,4 @@ export default defineService<UsersService>({
 });
 
 const forgetProfile = (broker: ServiceBroker, id: UserId) =>
-  forget(broker, [`v1.users.getProfileById:${id}`, `v1.users.getMe:${id}`]);
+  forget(broker, ["v1.users.getProfileById", id], ["v1.users.getMe", id]);

@@ -1,0 +1,358 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { eventually } from "./servers/eventually.ts";
+import { type Embedded, startEmbedded } from "./support/embedded.ts";
+import { request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
+
+let veche: Embedded;
+beforeAll(async () => {
+  veche = await startEmbedded({ STALE_AFTER_MS: "200", REFRESH_GRACE_S: "1" });
+});
+afterAll(() => veche.stop());
+
+const api = <T = Record<string, unknown>>(
+  method: string,
+  path: string,
+  user?: SignedUp | string,
+  body?: unknown,
+) =>
+  request<T>(veche.baseUrl, method, path, {
+    token: typeof user === "object" ? user.accessToken : user,
+    body,
+  });
+
+describe("registration", () => {
+  test("answers tokens that work at once, and makes a profile", async () => {
+    const nickname = uniqueName("n");
+    const ann = await signUp(veche.baseUrl, { nickname, username: `Ann_${nickname}` });
+    const me = await api("GET", "/v1/me", ann);
+    expect(me).toMatchObject({
+      status: 200,
+      body: { id: ann.userId, nickname, email: ann.email, username: `Ann_${nickname}`, role: "user" },
+    });
+  });
+
+  test("an email is taken whatever its case, and the second one changes nothing", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const nickname = uniqueName("n");
+    const second = await api("POST", "/v1/register", undefined, {
+      email: ann.email.toUpperCase(),
+      password: "another one",
+      nickname,
+    });
+    expect(second).toMatchObject({
+      status: 409,
+      body: { code: "ALREADY_EXISTS", errors: [{ path: "email" }] },
+    });
+    await signUp(veche.baseUrl, { nickname });
+  });
+
+  test("a username is taken whatever its case", async () => {
+    const username = uniqueName("Name");
+    await signUp(veche.baseUrl, { username });
+    const email = `${uniqueName()}@example.com`;
+    const second = await api("POST", "/v1/register", undefined, {
+      email,
+      password: "correct horse",
+      username: username.toLowerCase(),
+    });
+    expect(second.status).toBe(409);
+    // Nothing of the refused one stays.
+    expect((await api("POST", "/v1/register", undefined, { email, password: "correct horse" })).status).toBe(
+      201,
+    );
+  });
+
+  test("a nickname that is taken leaves no account behind", async () => {
+    const nickname = uniqueName("n");
+    await signUp(veche.baseUrl, { nickname });
+    const email = `${uniqueName()}@example.com`;
+    const body = { email, password: "correct horse", nickname };
+    expect(await api("POST", "/v1/register", undefined, body)).toMatchObject({
+      status: 409,
+      body: { errors: [{ path: "nickname" }] },
+    });
+    expect((await api("POST", "/v1/login", undefined, { email, password: "correct horse" })).status).toBe(
+      401,
+    );
+    expect(
+      (await api("POST", "/v1/register", undefined, { ...body, nickname: uniqueName("n") })).status,
+    ).toBe(201);
+  });
+
+  test("of ten at once for one email, exactly one wins", async () => {
+    const body = { email: `${uniqueName()}@example.com`, password: "correct horse" };
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => api("POST", "/v1/register", undefined, body)),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(9).fill(409)]);
+  });
+
+  test.each([
+    [{}, ["email", "password"]],
+    [{ email: "x", password: "correct horse" }, ["email"]],
+    [{ email: "a@example.com", password: "short" }, ["password"]],
+    [{ email: { $gt: "" }, password: "correct horse" }, ["email"]],
+    [{ email: "a@example.com", password: "correct horse", role: "admin" }, ["role"]],
+    [{ email: "a@example.com", password: "correct horse", nickname: "No" }, ["nickname"]],
+  ])("%j is refused by field", async (body, fields) => {
+    const answer = await api<{ errors: { path: string }[] }>("POST", "/v1/register", undefined, body);
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get("content-type")).toContain("application/problem+json");
+    expect(answer.body.errors.map(({ path }) => path)).toEqual(fields);
+  });
+});
+
+describe("signing in", () => {
+  test("with email or username, whatever the case", async () => {
+    const username = uniqueName("Name");
+    const ann = await signUp(veche.baseUrl, { username });
+    const { password } = ann;
+    for (const name of [
+      { email: ann.email.toUpperCase() },
+      { username: username.toUpperCase() },
+      { username: ann.email },
+    ]) {
+      expect(await api("POST", "/v1/login", undefined, { ...name, password })).toMatchObject({
+        status: 200,
+        body: { user_id: ann.userId },
+      });
+    }
+  });
+
+  test("a wrong password and an unknown email answer alike", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const wrong = await api("POST", "/v1/login", undefined, { email: ann.email, password: "wrong horse" });
+    const unknown = await api("POST", "/v1/login", undefined, {
+      email: `x${ann.email}`,
+      password: "wrong horse",
+    });
+    expect(wrong.status).toBe(401);
+    const { request_id: _, ...said } = wrong.body;
+    expect(unknown).toMatchObject({ status: 401, body: said });
+  });
+
+  test("guessing is slowed down, also many guesses at once, and a right password waits too", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const guess = () => api("POST", "/v1/login", undefined, { email: ann.email, password: "wrong horse" });
+    const answers = await Promise.all(Array.from({ length: 40 }, guess));
+    const looked = answers.filter(({ status }) => status === 401);
+    expect(looked.length).toBeLessThanOrEqual(20);
+    const refused = answers.find(({ status }) => status === 429);
+    expect(Number(refused?.headers.get("retry-after"))).toBeGreaterThan(0);
+    const { status } = await api("POST", "/v1/login", undefined, {
+      email: ann.email,
+      password: ann.password,
+    });
+    expect(status).toBe(429);
+    // Another account is not concerned.
+    const bob = await signUp(veche.baseUrl);
+    expect(
+      (await api("POST", "/v1/login", undefined, { email: bob.email, password: bob.password })).status,
+    ).toBe(200);
+  });
+});
+
+describe("refresh tokens", () => {
+  const refresh = (refresh_token: string) =>
+    api<Record<string, string>>("POST", "/v1/refresh", undefined, { refresh_token });
+
+  test("rotate; the one just replaced gets the same successor", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(ann.refreshToken)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set(answers.map(({ body }) => body.refresh_token)).size).toBe(1);
+    expect(answers[0]?.body.refresh_token).not.toBe(ann.refreshToken);
+    expect((await api("GET", "/v1/me", answers[0]?.body.access_token)).status).toBe(200);
+  });
+
+  test("an old one, after the grace, revokes the session", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const second = await refresh(ann.refreshToken);
+    const refused = await eventually(async () => {
+      const answer = await refresh(ann.refreshToken);
+      return answer.status !== 200 && answer;
+    });
+    expect(refused.status).toBe(401);
+    expect((await refresh(String(second.body.refresh_token))).status).toBe(401);
+    await eventually(async () => (await api("GET", "/v1/me", second.body.access_token)).status === 401);
+  });
+
+  test("a forged one is refused and touches nothing", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const [id, , signature] = ann.refreshToken.split(".");
+    for (const forged of ["x", `${id}.0.x`, `${id}.1.${signature}`, `${id}.-1.${signature}`]) {
+      expect((await refresh(forged)).status).toBe(401);
+    }
+    expect((await refresh(ann.refreshToken)).status).toBe(200);
+  });
+});
+
+describe("sessions", () => {
+  test("are listed, and ended one by one or all", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const again = await api<Record<string, string>>("POST", "/v1/login", undefined, {
+      email: ann.email,
+      password: ann.password,
+    });
+    const { body } = await api<{ sessions: { id: string; current: boolean }[] }>("GET", "/v1/sessions", ann);
+    expect(body.sessions.map(({ current }) => current)).toEqual([false, true]);
+    expect((await api("DELETE", `/v1/sessions/${body.sessions[0]?.id}`, ann)).status).toBe(204);
+    await eventually(async () => (await api("GET", "/v1/me", again.body.access_token)).status === 401);
+    expect((await api("GET", "/v1/me", ann)).status).toBe(200);
+    expect((await api("POST", "/v1/logout/all", ann)).status).toBe(204);
+    await eventually(async () => (await api("GET", "/v1/me", ann)).status === 401);
+  });
+
+  test("of somebody else are not there", async () => {
+    const [ann, bob] = [await signUp(veche.baseUrl), await signUp(veche.baseUrl)];
+    const { body } = await api<{ sessions: { id: string }[] }>("GET", "/v1/sessions", bob);
+    expect((await api("DELETE", `/v1/sessions/${body.sessions[0]?.id}`, ann)).status).toBe(404);
+    expect((await api("GET", "/v1/me", bob)).status).toBe(200);
+  });
+
+  test("a gateway's proxy learns who it is", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const answer = await api("GET", "/v1/auth/verify", ann);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("x-user-id")).toBe(ann.userId);
+    expect((await api("GET", "/v1/auth/verify")).status).toBe(401);
+  });
+});
+
+describe("the account", () => {
+  test("changes its email and password with the password, and its username without", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const other = await api<Record<string, string>>("POST", "/v1/login", undefined, {
+      email: ann.email,
+      password: ann.password,
+    });
+    const email = `${uniqueName()}@example.com`;
+    expect((await api("PATCH", "/v1/account", ann, { email })).status).toBe(400);
+    expect((await api("PATCH", "/v1/account", ann, { email, password: "wrong horse" })).status).toBe(401);
+    const username = uniqueName("Name");
+    expect((await api("PATCH", "/v1/account", ann, { username })).status).toBe(200);
+    const changed = await api("PATCH", "/v1/account", ann, {
+      email,
+      password: ann.password,
+      new_password: "battery staple",
+    });
+    expect(changed).toMatchObject({ status: 200, body: { email, username } });
+    expect((await api("GET", "/v1/me", ann)).body).toMatchObject({ email, username });
+
+    // The other sessions have ended, the old email is free, and only the new names and password sign in.
+    await eventually(async () => (await api("GET", "/v1/me", other.body.access_token)).status === 401);
+    const login = (name: object, password: string) =>
+      api("POST", "/v1/login", undefined, { ...name, password });
+    expect((await login({ email }, ann.password)).status).toBe(401);
+    expect((await login({ email: ann.email }, "battery staple")).status).toBe(401);
+    expect((await login({ username }, "battery staple")).status).toBe(200);
+    const body = { email: ann.email, password: "correct horse" };
+    expect((await api("POST", "/v1/register", undefined, body)).status).toBe(201);
+  });
+
+  test("a taken name changes nothing, not even what else was asked for", async () => {
+    const [ann, bob] = [
+      await signUp(veche.baseUrl),
+      await signUp(veche.baseUrl, { username: uniqueName("Bob") }),
+    ];
+    const { body: bobs } = await api("GET", "/v1/me", bob);
+    const email = `${uniqueName()}@example.com`;
+    const refused = await api("PATCH", "/v1/account", ann, {
+      email,
+      username: bobs.username,
+      password: ann.password,
+    });
+    expect(refused.status).toBe(409);
+    expect((await api("GET", "/v1/me", ann)).body).toMatchObject({ email: ann.email, username: null });
+  });
+
+  test("is deleted with all that it had, and its email can be used again", async () => {
+    const nickname = uniqueName("n");
+    const ann = await signUp(veche.baseUrl, { nickname });
+    const bob = await signUp(veche.baseUrl);
+    expect((await api("DELETE", "/v1/account", ann, { password: "wrong horse" })).status).toBe(401);
+    expect((await api("DELETE", "/v1/account", ann, { password: ann.password })).status).toBe(202);
+    expect(
+      (await api("POST", "/v1/login", undefined, { email: ann.email, password: ann.password })).status,
+    ).toBe(401);
+    await eventually(async () => (await api("GET", "/v1/me", ann)).status === 401);
+    await eventually(async () => (await api("GET", `/v1/profile/${ann.userId}`, bob)).status === 404);
+    expect((await api("GET", `/v1/profile/by-nickname/${nickname}`, bob)).status).toBe(404);
+    await eventually(async () => {
+      const again = await api("POST", "/v1/register", undefined, {
+        email: ann.email,
+        password: "correct horse",
+        nickname,
+      });
+      return again.status === 201;
+    });
+  });
+});
+
+describe("profiles", () => {
+  test("the first nickname is made once, and changes are seen at once", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const nickname = uniqueName("n");
+    expect((await api("GET", "/v1/me", ann)).body).toMatchObject({ nickname: null });
+    expect(
+      await api("POST", "/v1/profile", ann, { nickname, bio: "hello", birthday: "1990-01-31" }),
+    ).toMatchObject({
+      status: 201,
+      body: { nickname, bio: "hello", birthday: "1990-01-31" },
+    });
+    expect((await api("GET", "/v1/me", ann)).body).toMatchObject({ nickname, bio: "hello" });
+    expect((await api("POST", "/v1/profile", ann, { nickname: uniqueName("n") })).status).toBe(409);
+
+    const renamed = uniqueName("n");
+    expect((await api("PATCH", "/v1/profile", ann, { nickname: renamed, bio: null })).status).toBe(200);
+    expect((await api("GET", `/v1/profile/${ann.userId}`, ann)).body).toMatchObject({
+      nickname: renamed,
+      bio: null,
+    });
+    expect((await api("GET", `/v1/profile/by-nickname/${nickname}`, ann)).status).toBe(404);
+    expect((await api("GET", `/v1/profile/by-nickname/${renamed}`, ann)).status).toBe(200);
+    // What was let go is free for another.
+    await signUp(veche.baseUrl, { nickname });
+  });
+
+  test("an id without its leading zeros is the same id, and changes reach it too", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const short = `/v1/profile/${Number(ann.userId)}`;
+    expect((await api("GET", short, ann)).body).toMatchObject({ id: ann.userId, bio: null });
+    await api("PATCH", "/v1/profile", ann, { bio: "changed" });
+    expect((await api("GET", short, ann)).body).toMatchObject({ bio: "changed" });
+  });
+
+  test("nobody else sees the email", async () => {
+    const [ann, bob] = [await signUp(veche.baseUrl), await signUp(veche.baseUrl)];
+    const { body } = await api("GET", `/v1/profile/${ann.userId}`, bob);
+    expect(body).toMatchObject({ id: ann.userId });
+    expect(JSON.stringify(body)).not.toContain(ann.email);
+  });
+
+  test("a cached answer asks for the same rights", async () => {
+    const ann = await signUp(veche.baseUrl);
+    await api("GET", `/v1/profile/${ann.userId}`, ann);
+    await expect(veche.broker.call("v1.users.getProfileById", { id: ann.userId })).rejects.toMatchObject({
+      type: "UNAUTHENTICATED",
+    });
+  });
+
+  test("search goes by the start of the nickname, page by page", async () => {
+    const start = uniqueName("s").slice(0, 14);
+    const ann = await signUp(veche.baseUrl);
+    for (const end of ["c", "a", "b"]) await signUp(veche.baseUrl, { nickname: `${start}${end}` });
+    const pages: unknown[] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const { body }: { body: { results: { nickname: string }[]; next_cursor: string | null } } = await api(
+        "GET",
+        `/v1/users/search?query=${start.toUpperCase()}&limit=2${cursor && `&cursor=${cursor}`}`,
+        ann,
+      );
+      pages.push(body.results.map(({ nickname }) => nickname));
+      cursor = body.next_cursor;
+    }
+    expect(pages).toEqual([[`${start}a`, `${start}b`], [`${start}c`]]);
+  });
+});
