@@ -50,6 +50,7 @@ export const Variables = z.object({
   REQUEST_TIMEOUT_MS: integer(100, 120_000).default(5_000),
   DRAIN_DELAY_MS: integer(0, 120_000).default(0),
   SHUTDOWN_TIMEOUT_MS: integer(100, 300_000).default(10_000),
+  REVOCATION_EVENTS: flag.default(true),
   CACHE_TTL_S: integer(1, 3_600).default(30),
   SWEEP_INTERVAL_MS: integer(50, 3_600_000).default(30_000),
   STALE_AFTER_MS: integer(50, 3_600_000).default(60_000),

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { ServiceBroker, type ServiceSchema, type ServiceSettingSchema } from "moleculer";
 import { collections, defineCollection, type WithCollections } from "./collection.ts";
 
 const definitions = {
@@ -13,21 +13,24 @@ const definitions = {
   }),
 };
 
-const service = {
+type AuthService = WithCollections<typeof definitions>;
+
+/** Made anew for each broker: Moleculer changes the schemas it is given. */
+const authSchema = (): ServiceSchema<ServiceSettingSchema, object, object, AuthService> => ({
   name: "auth",
   mixins: [collections(definitions)],
-  async started(this: WithCollections<typeof definitions>) {
+  async started() {
     await this.collections.accounts.updateOne({ _id: "a" }, { $set: { email: "started@x" } });
   },
   actions: {
-    async add(this: WithCollections<typeof definitions>) {
+    async add() {
       await this.collections.accounts.insert({ _id: "a", email: "a@x" });
     },
-    get(this: WithCollections<typeof definitions>) {
+    get() {
       return this.collections.accounts.findById("a");
     },
   },
-} satisfies ServiceSchema;
+});
 
 let dataDir: string;
 let broker: ServiceBroker | undefined;
@@ -46,12 +49,10 @@ function create(database: object): ServiceBroker {
     metadata: { database },
     registry: { stopDelay: 0 } as never,
   });
-  created.createService(structuredCloneOfSchema());
+  created.createService(authSchema());
   broker = created;
   return created;
 }
-/** Moleculer changes the schemas it is given. */
-const structuredCloneOfSchema = () => ({ ...service, mixins: [collections(definitions)] });
 
 test("a service has its collections from its own start on, and finds its data after a restart", async () => {
   const first = create({ dataDir });

@@ -1,27 +1,20 @@
-/** Durable events on a real NATS server, whatever happens to it. */
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { type Service, ServiceBroker, type ServiceSchema } from "moleculer";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { AckPolicy, connect, consumerOpts, createInbox, type NatsConnection, nanos } from "nats";
 import { loadConfig } from "../../lib/config.ts";
-import { newUserId, type UserId } from "../../lib/ids.ts";
+import type { UserId } from "../../lib/ids.ts";
 import { natsOptions } from "../../lib/nats-options.ts";
-import { UserRegistered } from "../../services/auth/auth.contract.ts";
-import { Child } from "../../test/servers/child.ts";
 import { makeDirectory, removeDirectory } from "../../test/servers/custody.ts";
 import { eventually } from "../../test/servers/eventually.ts";
 import { type ServerHandle, startNats } from "../../test/servers/servers.ts";
-import { defineService } from "../service.ts";
-import { consume, durableEvents, publish } from "./durable-events.ts";
-import type { Patience } from "./patience.ts";
+import { gate, makeBroker, notebook, reader, register, registerWrongly } from "./fixture.ts";
 
-const QUICK: Partial<Patience> = { attempts: 3, firstDelay: 200, maxDelay: 300, ackWait: 2_000 };
+const QUICK = { attempts: 3, firstDelay: 200, maxDelay: 300, ackWait: 2_000 };
 const SOON = { within: 30_000 };
 
 let directory: string;
 let nats: ServerHandle;
-let log: string;
+let log: { text: string };
 let namespaces = 0;
 const brokers: ServiceBroker[] = [];
 
@@ -36,7 +29,7 @@ afterAll(async () => {
 
 beforeEach(() => {
   namespaces++;
-  log = "";
+  log = { text: "" };
 });
 afterEach(async () => {
   if (!nats.running) await nats.start();
@@ -44,27 +37,11 @@ afterEach(async () => {
 });
 
 const config = () =>
-  loadConfig({
-    NODE_ENV: "test",
-    NATS_URL: nats.url,
-    SERVICES: "users",
-    MONGO_URL: "mongodb://127.0.0.1/unused",
-    NAMESPACE: `test${namespaces}`,
-  });
-
-const noteLog = (level: string, args: unknown[]) => {
-  log += `${level} ${args.map((arg) => (arg instanceof Error ? arg.stack : String(arg))).join(" ")}\n`;
-};
+  loadConfig({ NODE_ENV: "test", NATS_URL: nats.url, NAMESPACE: `test${namespaces}` }, true);
 
 /** One process of the cluster, not started yet. */
 function make(nodeID: string, services: ServiceSchema[] = [], patience = QUICK): ServiceBroker {
-  const broker = new ServiceBroker({
-    nodeID,
-    logger: false,
-    registry: { stopDelay: 0 },
-    middlewares: [{ newLogEntry: noteLog }, durableEvents(config(), patience)],
-  });
-  for (const service of services) broker.createService(service);
+  const broker = makeBroker({ config: config(), nodeID, services, patience, log });
   brokers.push(broker);
   return broker;
 }
@@ -78,25 +55,6 @@ async function start(...made: Parameters<typeof make>): Promise<ServiceBroker> {
 async function stop(broker: ServiceBroker): Promise<void> {
   brokers.splice(brokers.indexOf(broker), 1);
   await broker.stop();
-}
-
-type Handler = (payload: { user_id: UserId }) => Promise<unknown>;
-
-const reader = (name: string, handler: Handler): ServiceSchema =>
-  defineService({
-    name,
-    channels: consume<Service>({ "user.registered": { schema: UserRegistered, handler } }),
-  });
-
-function notebook() {
-  const users: UserId[] = [];
-  return { users, note: async ({ user_id }: { user_id: UserId }) => void users.push(user_id) };
-}
-
-async function register(broker: ServiceBroker): Promise<UserId> {
-  const user_id = newUserId();
-  await publish(broker, "user.registered", { user_id });
-  return user_id;
 }
 
 async function registerMany(broker: ServiceBroker, count: number): Promise<UserId[]> {
@@ -174,30 +132,26 @@ test("a handler that fails is tried again after a delay, then its event becomes 
   expect((tries[1] ?? 0) - (tries[0] ?? 0)).toBeGreaterThanOrEqual(95);
   expect((tries[2] ?? 0) - (tries[1] ?? 0)).toBeGreaterThanOrEqual(145);
   expect(calm.users).toEqual([user]);
-  expect(log).toMatch(/warn broken could not handle test\d+\.user\.registered: attempt 1 of 3.*always/s);
+  expect(log.text).toMatch(/warn broken could not handle test\d+\.user\.registered: attempt 1 of 3.*always/s);
 });
 
 test("a payload that is not valid is a dead letter at once, and is not logged", async () => {
   const { users, note } = notebook();
   const broker = await start("one", [reader("users", note)]);
-  const malformed: unknown = { user_id: ["hunter2"] };
-  await publish(broker, "user.registered", malformed as { user_id: UserId });
+  await registerWrongly(broker, "hunter2");
   const user = await register(broker);
   await eventually(async () => (await deadLetters()).length === 1 && users.length === 1);
   expect(users).toEqual([user]);
-  expect(log).toContain("dead letters after 1 attempt(s)");
-  expect(log).not.toContain("hunter2");
+  expect(log.text).toContain("dead letters after 1 attempt(s)");
+  expect(log.text).not.toContain("hunter2");
 });
 
 test("a handler that takes longer than the server waits is not run a second time meanwhile", async () => {
   let runs = 0;
-  let finish = () => {};
-  const gate = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
+  const { open, opened } = gate();
   const slow = async () => {
     runs++;
-    await gate;
+    await opened;
   };
   const patience = { ...QUICK, ackWait: 500 };
   const broker = await start("one", [reader("slow", slow)], patience);
@@ -215,158 +169,26 @@ test("a handler that takes longer than the server waits is not run a second time
   });
   expect(runs).toBe(1);
   const stopped = stop(broker);
-  finish();
+  open();
   await stopped;
-});
-
-test("while NATS is down publishing fails fast; what was published before its kill -9 is still delivered", async () => {
-  const publisher = await start("publisher");
-  const { users, note } = notebook();
-  const idle = await start("idle", [reader("posts", note)]);
-  const before = await registerMany(publisher, 50);
-  await nats.kill();
-  await eventually(async () => {
-    const asked = performance.now();
-    const failure = await register(publisher).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    expect(failure).toMatchObject({ type: "UNAVAILABLE" });
-    return performance.now() - asked < 50;
-  });
-  // Many at once don't pile up.
-  const asked = performance.now();
-  await Promise.allSettled(Array.from({ length: 500 }, () => register(publisher)));
-  expect(performance.now() - asked).toBeLessThan(500);
-
-  await nats.start();
-  const after = await eventually(() => register(publisher), SOON);
-  const late = notebook();
-  await start("late", [reader("users", late.note)]);
-  await eventually(() => new Set(late.users).size === 51, SOON);
-  expect([...new Set(late.users)].sort()).toEqual([...before, after]);
-  // Who was subscribed all the time goes on by itself.
-  await eventually(() => new Set(users).size === 51, SOON);
-  await stop(idle);
-});
-
-test("a NATS server that comes back without its data gets streams and consumers again", async () => {
-  const { users, note } = notebook();
-  const broker = await start("one", [reader("users", note)]);
-  await register(broker);
-  await eventually(() => users.length === 1);
-  await nats.kill();
-  rmSync(join(directory, "nats"), { recursive: true });
-  await nats.start();
-  const user = await eventually(() => register(broker), SOON);
-  await eventually(() => users.includes(user), SOON);
-});
-
-test("a connection that the client gave up is made anew", async () => {
-  const { users, note } = notebook();
-  const broker = await start("one", [reader("users", note)]);
-  await (
-    broker as unknown as { channelAdapter: { connection: NatsConnection } }
-  ).channelAdapter.connection.close();
-  await eventually(() => register(broker));
-  await eventually(() => users.length === 1);
-});
-
-test("what a process was handling when it was killed is given to another one", async () => {
-  const notes = join(directory, "notes");
-  const lines = (what: string) =>
-    existsSync(notes)
-      ? readFileSync(notes, "utf8")
-          .split("\n")
-          .filter((line) => line.startsWith(what))
-          .map((line) => line.slice(what.length))
-      : [];
-  const child = new Child({
-    name: "killed",
-    logFile: join(directory, "killed.log"),
-    command: async () => ({
-      program: process.execPath,
-      args: [join(import.meta.dirname, "killed.fixture.ts"), directory, notes, "200"],
-      env: { NATS_URL: nats.url, NAMESPACE: `test${namespaces}` },
-    }),
-    answers: async () => true,
-    startWithin: 10_000,
-  });
-  await child.spawn();
-  await eventually(() => lines("handled ").length >= 20 && lines("published ").length >= 100, SOON);
-  await child.kill();
-  const { users, note } = notebook();
-  await start("other", [reader("reader", note)]);
-  const handled = () => new Set<string>([...users, ...lines("handled ")]);
-  await eventually(() => lines("published ").every((user) => handled().has(user)), SOON);
-  expect(users.length).toBeGreaterThan(0);
-});
-
-test("a server that hangs doesn't hold publishers for long", async () => {
-  const broker = await start("one");
-  await register(broker);
-  nats.signal("SIGSTOP");
-  try {
-    // It may answer once more before it hangs.
-    await eventually(async () => {
-      const asked = performance.now();
-      await expect(register(broker)).rejects.toMatchObject({ type: "UNAVAILABLE" });
-      expect(performance.now() - asked).toBeLessThan(3_000);
-    });
-  } finally {
-    nats.signal("SIGCONT");
-  }
-  await eventually(() => register(broker), SOON);
-});
-
-test("a process that starts before NATS waits for it", async () => {
-  await nats.stop();
-  const { users, note } = notebook();
-  const broker = make("early", [reader("users", note)]);
-  const ready = broker.start();
-  await eventually(() => log.includes("Could not reach JetStream"));
-  await expect(register(broker)).rejects.toMatchObject({ type: "UNAVAILABLE" });
-  await nats.start();
-  await ready;
-  await register(broker);
-  await eventually(() => users.length === 1);
-});
-
-test("a process that waits for NATS can be stopped", async () => {
-  await nats.stop();
-  const broker = make("early", [reader("users", async () => {})]);
-  const ready = broker.start();
-  await eventually(() => log.includes("Could not reach JetStream"));
-  await stop(broker);
-  await ready;
-});
-
-test("a process can be stopped while NATS is down", async () => {
-  const broker = await start("one", [reader("users", async () => {})]);
-  await nats.kill();
-  await eventually(() => log.includes("NATS is away"));
-  const asked = performance.now();
-  await stop(broker);
-  expect(performance.now() - asked).toBeLessThan(1_500);
 });
 
 test("a stop waits for handlers that run", async () => {
   let entered = false;
-  let finish = () => {};
-  const gate = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
+  const { open, opened } = gate();
   let handled = 0;
   const slow = async () => {
     entered = true;
-    await gate;
+    await opened;
     handled++;
   };
-  const broker = await start("one", [reader("slow", slow)]);
+  const broker = await start("one", [reader("slow", slow), reader("quick", async () => {})]);
   await registerMany(broker, 3);
   await eventually(() => entered);
   const stopped = stop(broker);
-  setImmediate(finish);
+  await eventually(() => log.text.includes("'quick' stopped"));
+  expect(log.text).not.toContain("'slow' stopped");
+  open();
   await stopped;
   const done = handled;
   const { users, note } = notebook();

@@ -84,6 +84,8 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
     if (!this.#running.has(channel)) this.#running.set(channel, new Set());
     await this.#persist(`subscribe to ${channel.name}`, async () => {
       if (channel.unsubscribing) return;
+      // What an earlier attempt, or an earlier connection, left.
+      this.subscriptions.get(channel.id)?.unsubscribe();
       this.activeMessages.delete(channel.id);
       await super.subscribe(channel as StockChannel);
       // One that exists, the stock `subscribe` takes as it is.
@@ -250,7 +252,6 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
           await this.manager.consumers.info(streamOf(channel.name), streamOf(channel.group));
         } catch (error) {
           if (!isGone(error)) throw error;
-          this.subscriptions.get(channel.id)?.unsubscribe();
           await this.subscribe(channel);
         }
       });

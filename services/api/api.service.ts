@@ -123,6 +123,11 @@ export default defineService<ApiService>({
       logging: false,
       pathToRegexpOptions: { sensitive: true, trailing: false },
     });
+    for (const alias of this.aliases) {
+      // moleculer-web makes a coloured line of the alias for each request's debug log, even when nobody reads it.
+      const name = `${alias.method} ${alias.fullPath}`;
+      alias.toString = () => name;
+    }
     this.router = new Router(this.aliases);
     this.front = frontOf(this.broker, (path) => this.router.methodsOf(path));
     lifecycle.onDrain(() => closeGracefully(this.server));

@@ -41,7 +41,8 @@ export class Authentication {
   }
 }
 
-const tokenOf = (authorization: string): string => authorization.replace(/^bearer +/i, "").trim();
+const tokenOf = (authorization: string): string =>
+  (/^bearer /i.test(authorization) ? authorization.slice(7) : authorization).trim();
 
 /** RFC 6750: tells a client apart from one that sent no token at all. */
 const invalidToken = (message: string) =>

@@ -19,7 +19,6 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   "403": "The caller may not do this",
   "404": "There is no such thing, or not for the caller",
   "409": "It conflicts with what is there",
-  "412": "What must be the case first is not",
   "413": "The body is too large",
   "415": "The body is not JSON",
   "429": "Too much; try again after `retry_after` seconds",

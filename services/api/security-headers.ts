@@ -5,15 +5,17 @@ import helmet, { type HelmetOptions } from "helmet";
 
 export type Headers = readonly (readonly [string, string])[];
 
-/** For JSON: it loads nothing, and nobody shows it in a frame. */
+/** For JSON, which loads nothing and is not to be framed: what is said about documents only is left out. */
 export const apiHeaders: Headers = headersOf({
   contentSecurityPolicy: {
     useDefaults: false,
     directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   },
-  crossOriginResourcePolicy: { policy: "cross-origin" },
+  crossOriginResourcePolicy: false,
   crossOriginOpenerPolicy: false,
+  referrerPolicy: false,
   originAgentCluster: false,
+  xFrameOptions: { action: "deny" },
   xDownloadOptions: false,
   xPermittedCrossDomainPolicies: false,
   xDnsPrefetchControl: false,
@@ -36,6 +38,7 @@ export const docsHeaders: Headers = headersOf({
       frameAncestors: ["'none'"],
     },
   },
+  xFrameOptions: { action: "deny" },
 });
 
 export function setHeaders(res: ServerResponse, headers: Headers): void {

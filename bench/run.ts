@@ -1,0 +1,14 @@
+// `npm run bench [-- name …]`: figures as ratios to a reference that is measured in the same run.
+import { httpBench } from "./http.ts";
+
+const BENCHES: Record<string, () => Promise<void>> = { http: httpBench };
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0) {
+  console.log(`Usage: npm run bench [-- ${Object.keys(BENCHES).join(" | ")}]`);
+  process.exit(unknown.some((name) => ["--help", "-h"].includes(name)) ? 0 : 1);
+}
+for (const [name, run] of Object.entries(BENCHES)) {
+  if (chosen.length === 0 || chosen.includes(name)) await run();
+}

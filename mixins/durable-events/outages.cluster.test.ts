@@ -1,0 +1,194 @@
+/** Durable events, whatever happens to the NATS server and to the processes. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
+import type { NatsConnection } from "nats";
+import { loadConfig } from "../../lib/config.ts";
+import type { UserId } from "../../lib/ids.ts";
+import { Child } from "../../test/servers/child.ts";
+import { makeDirectory, removeDirectory } from "../../test/servers/custody.ts";
+import { eventually } from "../../test/servers/eventually.ts";
+import { type ServerHandle, startNats } from "../../test/servers/servers.ts";
+import { makeBroker, notebook, reader, readNotes, register } from "./fixture.ts";
+
+const QUICK = { attempts: 3, firstDelay: 200, maxDelay: 300, ackWait: 2_000 };
+const SOON = { within: 30_000 };
+
+let directory: string;
+let nats: ServerHandle;
+let log: { text: string };
+let namespaces = 0;
+const brokers: ServiceBroker[] = [];
+
+beforeAll(async () => {
+  directory = makeDirectory("durable-events");
+  nats = await startNats({ directory, user: "veche", password: "p@ss/word" });
+});
+afterAll(async () => {
+  await nats.remove();
+  removeDirectory(directory);
+});
+
+beforeEach(() => {
+  namespaces++;
+  log = { text: "" };
+});
+afterEach(async () => {
+  if (!nats.running) await nats.start();
+  await Promise.all(brokers.splice(0).map((broker) => broker.stop()));
+});
+
+const config = () =>
+  loadConfig({ NODE_ENV: "test", NATS_URL: nats.url, NAMESPACE: `test${namespaces}` }, true);
+
+/** One process of the cluster, not started yet. */
+function make(nodeID: string, services: ServiceSchema[] = [], patience = QUICK): ServiceBroker {
+  const broker = makeBroker({ config: config(), nodeID, services, patience, log });
+  brokers.push(broker);
+  return broker;
+}
+
+async function start(...made: Parameters<typeof make>): Promise<ServiceBroker> {
+  const broker = make(...made);
+  await broker.start();
+  return broker;
+}
+
+async function stop(broker: ServiceBroker): Promise<void> {
+  brokers.splice(brokers.indexOf(broker), 1);
+  await broker.stop();
+}
+
+async function registerMany(broker: ServiceBroker, count: number): Promise<UserId[]> {
+  const users: UserId[] = [];
+  for (let i = 0; i < count; i++) users.push(await register(broker));
+  return users;
+}
+
+test("while NATS is down publishing fails fast; what was published before its kill -9 is still delivered", async () => {
+  const publisher = await start("publisher");
+  const { users, note } = notebook();
+  const idle = await start("idle", [reader("posts", note)]);
+  const before = await registerMany(publisher, 50);
+  await nats.kill();
+  await eventually(async () => {
+    const asked = performance.now();
+    const failure = await register(publisher).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(failure).toMatchObject({ type: "UNAVAILABLE" });
+    return performance.now() - asked < 50;
+  });
+  // Many at once don't pile up.
+  const asked = performance.now();
+  await Promise.allSettled(Array.from({ length: 500 }, () => register(publisher)));
+  expect(performance.now() - asked).toBeLessThan(500);
+
+  await nats.start();
+  const after = await eventually(() => register(publisher), SOON);
+  const late = notebook();
+  await start("late", [reader("users", late.note)]);
+  await eventually(() => new Set(late.users).size === 51, SOON);
+  expect([...new Set(late.users)].sort()).toEqual([...before, after]);
+  // Who was subscribed all the time goes on by itself.
+  await eventually(() => new Set(users).size === 51, SOON);
+  await stop(idle);
+});
+
+test("a NATS server that comes back without its data gets streams and consumers again", async () => {
+  const { users, note } = notebook();
+  const broker = await start("one", [reader("users", note)]);
+  await register(broker);
+  await eventually(() => users.length === 1);
+  await nats.kill();
+  rmSync(join(directory, "nats"), { recursive: true });
+  await nats.start();
+  const user = await eventually(() => register(broker), SOON);
+  await eventually(() => users.includes(user), SOON);
+});
+
+test("a connection that the client gave up is made anew", async () => {
+  const { users, note } = notebook();
+  const broker = await start("one", [reader("users", note)]);
+  await (
+    broker as unknown as { channelAdapter: { connection: NatsConnection } }
+  ).channelAdapter.connection.close();
+  await eventually(() => register(broker));
+  await eventually(() => users.length === 1);
+});
+
+test("what a process was handling when it was killed is given to another one", async () => {
+  const notes = join(directory, "notes");
+  const child = new Child({
+    name: "killed",
+    logFile: join(directory, "killed.log"),
+    command: async () => ({
+      program: process.execPath,
+      args: [join(import.meta.dirname, "killed.fixture.ts"), directory, notes, "200"],
+      env: { NATS_URL: nats.url, NAMESPACE: `test${namespaces}` },
+    }),
+    answers: async () => true,
+    startWithin: 10_000,
+  });
+  await child.spawn();
+  await eventually(
+    () => readNotes(notes, "handled").length >= 20 && readNotes(notes, "published").length >= 100,
+    SOON,
+  );
+  await child.kill();
+  const { users, note } = notebook();
+  await start("other", [reader("reader", note)]);
+  const handled = () => new Set<string>([...users, ...readNotes(notes, "handled")]);
+  await eventually(() => readNotes(notes, "published").every((user) => handled().has(user)), SOON);
+  expect(users.length).toBeGreaterThan(0);
+});
+
+test("a server that hangs doesn't hold publishers for long", async () => {
+  const broker = await start("one");
+  await register(broker);
+  nats.signal("SIGSTOP");
+  try {
+    // It may answer once more before it hangs.
+    await eventually(async () => {
+      const asked = performance.now();
+      await expect(register(broker)).rejects.toMatchObject({ type: "UNAVAILABLE" });
+      expect(performance.now() - asked).toBeLessThan(3_000);
+    });
+  } finally {
+    nats.signal("SIGCONT");
+  }
+  await eventually(() => register(broker), SOON);
+});
+
+test("a process that starts before NATS waits for it", async () => {
+  await nats.stop();
+  const { users, note } = notebook();
+  const broker = make("early", [reader("users", note)]);
+  const ready = broker.start();
+  await eventually(() => log.text.includes("Could not reach JetStream"));
+  await expect(register(broker)).rejects.toMatchObject({ type: "UNAVAILABLE" });
+  await nats.start();
+  await ready;
+  await register(broker);
+  await eventually(() => users.length === 1);
+});
+
+test("a process that waits for NATS can be stopped", async () => {
+  await nats.stop();
+  const broker = make("early", [reader("users", async () => {})]);
+  const ready = broker.start();
+  await eventually(() => log.text.includes("Could not reach JetStream"));
+  await stop(broker);
+  await ready;
+});
+
+test("a process can be stopped while NATS is down", async () => {
+  const broker = await start("one", [reader("users", async () => {})]);
+  await nats.kill();
+  await eventually(() => log.text.includes("NATS is away"));
+  const asked = performance.now();
+  await stop(broker);
+  expect(performance.now() - asked).toBeLessThan(1_500);
+});
