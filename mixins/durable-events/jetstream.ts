@@ -78,8 +78,8 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
   }
 
   override async subscribe(channel: Channel): Promise<void> {
-    // The same for all replicas. The stock one has the node's name in it: two that start at once would move the
-    // consumer away from each other.
+    // The same for all replicas. The stock one has the node's name in it: of two that start at once, the second would
+    // take the consumer away from the first, or be refused.
     channel.id = this.addPrefixTopic(`deliver.${channel.group}.${channel.name}`);
     if (!this.#running.has(channel)) this.#running.set(channel, new Set());
     await this.#persist(`subscribe to ${channel.name}`, async () => {
