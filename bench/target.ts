@@ -20,7 +20,7 @@ export async function startTarget(name: string): Promise<Target> {
 
 export async function stopTarget({ child }: Target): Promise<void> {
   const ended = once(child, "exit");
-  child.kill("SIGKILL");
+  child.kill("SIGTERM");
   await ended;
 }
 

@@ -11,6 +11,7 @@ import { loadServices } from "../../scripts/services.ts";
 const directory = mkdtempSync(join(tmpdir(), "veche-bench-"));
 process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
 process.on("disconnect", () => process.exit(0));
+process.on("SIGTERM", () => process.exit(0));
 
 const broker = await makeBroker(
   loadConfig({

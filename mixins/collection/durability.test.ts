@@ -242,6 +242,35 @@ test("compaction takes out what was replaced, while writes go on", async () => {
   await again.close();
 });
 
+test("a file that has grown is compacted by itself", async () => {
+  const realTimers = [
+    "setTimeout",
+    "setImmediate",
+    "nextTick",
+    "queueMicrotask",
+    "performance",
+    "Date",
+  ] as const;
+  jest.useFakeTimers({ doNotFake: [...realTimers] });
+  try {
+    const collection = await open("grown");
+    for (let i = 0; i < 20; i++) {
+      await collection.findOneAndUpdate(
+        { _id: "a", owner: "o", rank: 1 },
+        { $set: { note: `${i}`.repeat(2 ** 20) } },
+        { upsert: true },
+      );
+    }
+    expect((await stat(fileOf("grown"))).size).toBeGreaterThan(16 * 2 ** 20);
+    jest.advanceTimersByTime(60_000);
+    while ((await stat(fileOf("grown"))).size > 4 * 2 ** 20) await wait(10);
+    expect((await collection.findById("a"))?.note).toHaveLength(2 * 2 ** 20);
+    await collection.close();
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 test("closing finishes what was asked before, and refuses what comes after", async () => {
   const collection = await openCollection(things("closing"), { dataDir }, silent);
   const writes = Array.from({ length: 600 }, (_, i) => collection.insert(thing(i)));

@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema, type ServiceSettingSchema } from "moleculer";
-import { collections, defineCollection, type WithCollections } from "./collection.ts";
+import { loadConfig } from "../../lib/config.ts";
+import { secretKeyRing } from "../../lib/keys.ts";
+import { provideRuntime } from "../runtime.ts";
+import { collections, type DatabaseOptions, defineCollection, type WithCollections } from "./collection.ts";
 
 const definitions = {
   accounts: defineCollection<{ _id: string; email: string }>({
@@ -43,12 +46,12 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true });
 });
 
-function create(database: object): ServiceBroker {
+function create(database: DatabaseOptions): ServiceBroker {
   const created = new ServiceBroker({
     logger: false,
-    metadata: { database },
     registry: { stopDelay: 0 } as never,
   });
+  provideRuntime(created, { config: loadConfig({}), keys: secretKeyRing("unused"), database });
   created.createService(authSchema());
   broker = created;
   return created;

@@ -1,7 +1,8 @@
 /** The Moleculer mixin that opens a service's collections when it starts and closes them when it stops. */
 import type { Service, ServiceSchema } from "moleculer";
 import { unavailable } from "../../lib/errors.ts";
-import type { Collection, CollectionDefinition, DatabaseOptions, OpenCollection } from "./definition.ts";
+import { runtimeOf } from "../runtime.ts";
+import type { Collection, CollectionDefinition, OpenCollection } from "./definition.ts";
 import type { Document } from "./document.ts";
 import { openCollection } from "./open.ts";
 
@@ -24,7 +25,7 @@ interface Opening {
 const openings = new WeakMap<Service, Opening>();
 
 /**
- * Options come from the broker's `metadata.database`; in memory without it. The collections are there, as
+ * Options come from the broker's runtime. The collections are there, as
  * `this.collections.<name>`, from the service's own `started` on. A start waits until the database answers; stopping the
  * service ends that, and then the start rejects with UNAVAILABLE.
  */
@@ -43,7 +44,7 @@ export function collections<const T extends Definitions>(definitions: T): Partia
 }
 
 async function open<T extends Definitions>(service: WithCollections<T>, definitions: T): Promise<void> {
-  const options: DatabaseOptions = service.broker.metadata.database ?? {};
+  const options = runtimeOf(service.broker).database;
   const opening: Opening = { abort: new AbortController(), opened: [] };
   openings.set(service, opening);
   const { signal } = opening.abort;

@@ -43,6 +43,8 @@ export function isPassing(error: unknown): boolean {
     return true;
   }
   if (!(error instanceof mongoose.mongo.MongoError)) return false;
+  // An insert of several that no server answered: the driver hides the error of the connection in one without a code.
+  if (error instanceof mongoose.mongo.MongoBulkWriteError && error.code === undefined) return true;
   return (
     // The driver does not export the class.
     error.name === "MongoWaitQueueTimeoutError" ||

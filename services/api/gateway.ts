@@ -21,8 +21,7 @@ export interface Gateway {
 const READ_REVOKED_TIMEOUT_MS = 2_000;
 
 export function createGateway(broker: ServiceBroker, logger: Logger): Gateway {
-  const { keys } = runtimeOf(broker);
-  const config: Config & { VECHE_TEST_DROP_REVOCATION_EVENTS?: boolean } = runtimeOf(broker).config;
+  const { config, keys } = runtimeOf(broker);
   const revocations = new Revocations((params) =>
     call(broker, "v1.session.listRevoked", params, { timeout: READ_REVOKED_TIMEOUT_MS, retries: 0 }),
   );
@@ -33,8 +32,7 @@ export function createGateway(broker: ServiceBroker, logger: Logger): Gateway {
     clientAddress: clientAddressBehind(config.TRUST_PROXY),
     onSessionsRevoked(payload) {
       const parsed = SessionsRevoked.safeParse(payload);
-      if (parsed.success && !config.VECHE_TEST_DROP_REVOCATION_EVENTS)
-        revocations.add(parsed.data.session_ids);
+      if (parsed.success && config.REVOCATION_EVENTS) revocations.add(parsed.data.session_ids);
     },
     start() {
       let failed = false;

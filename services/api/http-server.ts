@@ -27,7 +27,7 @@ export function createHttpServer(listener: RequestListener): Server {
   server.on("clientError", answerClientError);
   server.on("checkExpectation", (_req, res) => {
     const error = new HttpError("EXPECTATION_FAILED", "Only the expectation 100-continue can be met.");
-    sendProblem(res, toProblem(error), "");
+    sendProblem(res, toProblem(error));
   });
   return server;
 }

@@ -83,8 +83,7 @@ export function answerError(req: IncomingMessage, res: ServerResponse, error: un
   sendProblem(res, problem, requestId);
 }
 
-/** @param requestId what the answer names the request by, in its body too */
-export function sendProblem(res: ServerResponse, problem: Problem, requestId: string): void {
+export function sendProblem(res: ServerResponse, problem: Problem, requestId?: string): void {
   // Half an answer is out: the client must see that it is not whole.
   if (res.headersSent) {
     res.destroy();

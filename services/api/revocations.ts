@@ -5,7 +5,6 @@
  * A broadcast event tells at once. Events can be lost, so twice a second one read also asks for what was revoked lately,
  * going back further than a write can take and clocks can differ. The first read asks for everything.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { SessionId } from "../../lib/ids.ts";
 
 export interface RevokedPage {
@@ -38,10 +37,11 @@ export class Revocations {
   /** When each was heard of. Insertion order is the order of these times. */
   readonly #heardAt = new Map<SessionId, number>();
   readonly #listeners = new Set<OnRevoked>();
-  readonly #stopped = new AbortController();
   /** Of the last whole read that came through; 0 before the first. By the wall clock and by the steady one. */
   #readAt = 0;
   #readAtSteady = Number.NEGATIVE_INFINITY;
+  #stopped = false;
+  #wake = () => {};
 
   constructor(list: ListRevoked) {
     this.#list = list;
@@ -71,15 +71,26 @@ export class Revocations {
 
   /** Reads until `stop`. */
   async run({ ready, onRead, onFailure }: ReadHooks): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
+    while (!this.#stopped) {
       if (ready()) await this.#read().then(onRead, onFailure);
-      const pause = this.#readAt === 0 ? FIRST_READ_EVERY_MS : READ_EVERY_MS;
-      await sleep(pause, undefined, { signal: this.#stopped.signal }).catch(() => {});
+      await this.#pause(this.#readAt === 0 ? FIRST_READ_EVERY_MS : READ_EVERY_MS);
     }
   }
 
   stop(): void {
-    this.#stopped.abort();
+    this.#stopped = true;
+    this.#wake();
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** What came to be revoked while this reads is found by the next read: so it counts from its beginning. */
@@ -92,7 +103,7 @@ export class Revocations {
       const page = await this.#list({ since_unix_ms, ...(after === undefined ? {} : { after }) });
       this.add(page.session_ids);
       after = page.next ?? undefined;
-    } while (after !== undefined && !this.#stopped.signal.aborted);
+    } while (after !== undefined && !this.#stopped);
     this.#readAt = startedAt;
     this.#readAtSteady = startedAtSteady;
     this.#prune(startedAt - LONGEST_TOKEN_MS - OVERLAP_MS);

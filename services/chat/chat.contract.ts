@@ -1,7 +1,7 @@
 /** Direct chats, and the messages of every conversation. */
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
-import { pageParams } from "../../lib/cursors.ts";
+import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
 import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
 
 export const MAX_TEXT = 2_000;
@@ -38,6 +38,12 @@ export const Chat = z
 
 const seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
+/** An entry of the log as gateways get it: published, or read. `frame` goes to clients as it is. */
+export const Entry = z.object({ seq: z.int().min(1), frame: z.string() });
+
+export type Message = z.output<typeof Message>;
+export type Entry = z.output<typeof Entry>;
+
 export const chatContract = defineContract({
   "v1.chat.createDirectChat": {
     audience: "user",
@@ -56,7 +62,7 @@ export const chatContract = defineContract({
     params: z.strictObject({ id: ConversationIdSchema }),
     result: z.object({ user_ids: z.array(z.string()) }),
   },
-  /** Shares a nonce with its retries, so running it twice sends once. */
+  /** With a nonce, running it twice sends once. Who calls it gives one: it retries. */
   "v1.chat.sendMessage": {
     audience: "user",
     idempotent: true,
@@ -89,10 +95,18 @@ export const chatContract = defineContract({
     params: z.strictObject({ conversation: ConversationIdSchema }),
     result: z.object({ seq }),
   },
+  /** For gateways that mend a gap or bring a client up to date. Without a hole, oldest first; who may is asked before. */
+  "v1.chat.readEntries": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({
+      conversation: ConversationIdSchema,
+      after: seq,
+      limit: z.int().min(1).max(MAX_LIMIT),
+    }),
+    result: z.object({ entries: z.array(Entry) }),
+  },
 });
-
-/** What is published for each kept entry of a conversation. */
-export const PublishedEntry = z.object({ conversation: ConversationIdSchema, seq, frame: z.string() });
 
 declare module "../../lib/contract.ts" {
   interface Actions extends ActionTypes<typeof chatContract> {}

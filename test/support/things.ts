@@ -1,5 +1,5 @@
 /** The collection that the tests of collections write to. */
-import { defineCollection } from "../../mixins/collection/collection.ts";
+import { type Document, defineCollection } from "../../mixins/collection/collection.ts";
 
 export interface Thing {
   _id: string;
@@ -27,3 +27,14 @@ export const things = (name: string) =>
       { fields: ["state", "at"] },
     ],
   });
+
+export const thing = (rank: number, more: Partial<Thing> = {}): Thing => ({
+  _id: `t${String(rank).padStart(6, "0")}`,
+  owner: "olga",
+  rank,
+  ...more,
+});
+export const ids = (documents: Document[]) => documents.map(({ _id }) => _id);
+export const ranks = (documents: Thing[]) => documents.map(({ rank }) => rank);
+export const times = <T>(count: number, make: (i: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => make(i));

@@ -1,0 +1,111 @@
+/** A typed client of `/v1`: REST calls with fetch, and a live connection by WebSocket. Runs in browsers and on Node 22 or newer. */
+import type { z } from "zod";
+import type { Tokens } from "../../services/auth/auth.contract.ts";
+import type { Chat, Message } from "../../services/chat/chat.contract.ts";
+import { LiveConnection } from "./live-connection.ts";
+
+export type { Message } from "../../services/chat/chat.contract.ts";
+export { LiveConnection } from "./live-connection.ts";
+
+type Credentials = { email: string; password: string };
+type SignedIn = z.output<typeof Tokens>;
+
+export interface MessagePage {
+  messages: Message[];
+  seq: number;
+  next_cursor: string | null;
+}
+
+/** An answer that is no success, as `application/problem+json` tells it. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  /** All that the answer says, `chat_id` of a chat that exists for one. */
+  readonly problem: Record<string, unknown>;
+
+  constructor(status: number, problem: Record<string, unknown>) {
+    super(String(problem.detail ?? `status ${status}`));
+    this.name = "ApiError";
+    this.status = status;
+    this.code = String(problem.code ?? "");
+    this.problem = problem;
+  }
+}
+
+export class VecheClient {
+  readonly baseUrl: string;
+  /** Of who signed in last. */
+  tokens: SignedIn | undefined;
+
+  /** @param baseUrl `http://localhost:3000` */
+  constructor(baseUrl: string) {
+    this.baseUrl = baseUrl;
+  }
+
+  async register(account: Credentials & { nickname?: string; username?: string }): Promise<SignedIn> {
+    this.tokens = await this.request<SignedIn>("POST", "/v1/register", account);
+    return this.tokens;
+  }
+
+  async login(credentials: Credentials | { username: string; password: string }): Promise<SignedIn> {
+    this.tokens = await this.request<SignedIn>("POST", "/v1/login", credentials);
+    return this.tokens;
+  }
+
+  async logout(): Promise<void> {
+    await this.request("POST", "/v1/logout");
+    this.tokens = undefined;
+  }
+
+  /** The id of the chat with this user, which is opened if there is none. */
+  async openChat(participant_id: string): Promise<string> {
+    try {
+      const { chat_id } = await this.request<{ chat_id: string }>("POST", "/v1/chats", { participant_id });
+      return chat_id;
+    } catch (error) {
+      if (error instanceof ApiError && typeof error.problem.chat_id === "string")
+        return error.problem.chat_id;
+      throw error;
+    }
+  }
+
+  getChat(id: string): Promise<z.output<typeof Chat>> {
+    return this.request("GET", `/v1/chats/${id}`);
+  }
+
+  /** @param nonce the same one for each try of the same message */
+  sendMessage(id: string, text: string, nonce: string = crypto.randomUUID()): Promise<Message> {
+    return this.request("POST", `/v1/chats/${id}/messages`, { text, nonce });
+  }
+
+  listMessages(
+    id: string,
+    query: { limit?: number; cursor?: string; after?: number } = {},
+  ): Promise<MessagePage> {
+    const given = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+    return this.request("GET", `/v1/chats/${id}/messages?${new URLSearchParams(given)}`);
+  }
+
+  /** Ready to be used when it resolves. */
+  connect(): Promise<LiveConnection> {
+    if (!this.tokens) throw new Error("sign in first");
+    return LiveConnection.open(`${this.baseUrl.replace(/^http/, "ws")}/v1/ws`, this.tokens.access_token);
+  }
+
+  /** @throws ApiError */
+  async request<T>(method: string, path: string, body?: object): Promise<T> {
+    const answer = await fetch(this.baseUrl + path, {
+      method,
+      headers: {
+        ...(this.tokens ? { authorization: `Bearer ${this.tokens.access_token}` } : {}),
+        ...(body ? { "content-type": "application/json" } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await answer.text();
+    const parsed: unknown = text === "" ? null : JSON.parse(text);
+    if (!answer.ok) throw new ApiError(answer.status, (parsed ?? {}) as Record<string, unknown>);
+    // The contract says what it is.
+    return parsed as T;
+  }
+}

@@ -1,0 +1,150 @@
+/** A WebSocket to `/v1/ws`: subscriptions that show each entry once and in order, and sends that are acknowledged. */
+import type { Message } from "../../services/chat/chat.contract.ts";
+
+export interface Ack {
+  seq: number;
+  sent_at_unix_ms: number;
+}
+
+/** How a connection ended. 4001: sign in again; 1001, 4008 and those of the network: connect again and resume. */
+export interface Closed {
+  code: number;
+  reason: string;
+}
+
+/** An `error` frame. */
+export class FrameError extends Error {
+  readonly code: string;
+
+  constructor({ code, message }: Frame) {
+    super(String(message));
+    this.name = "FrameError";
+    this.code = String(code);
+  }
+}
+
+type Frame = Record<string, unknown> & { op: string };
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+interface Following extends Waiting<number> {
+  /** The last one shown. */
+  seq: number;
+  onMessage(message: Message): void;
+}
+
+export class LiveConnection {
+  /** Settles when the connection ends, whoever ended it. */
+  readonly closed: Promise<Closed>;
+  readonly #socket: WebSocket;
+  readonly #sends = new Map<string, Waiting<Ack>>();
+  readonly #following = new Map<string, Following>();
+  #ready: Waiting<void> | undefined;
+
+  private constructor(url: string, token: string) {
+    this.#socket = new WebSocket(url);
+    this.#socket.addEventListener("open", () => this.#push({ op: "auth", token }));
+    this.#socket.addEventListener("message", ({ data }) => this.#receive(JSON.parse(String(data)) as Frame));
+    this.closed = new Promise((resolve) => {
+      this.#socket.addEventListener("close", ({ code, reason }) => {
+        this.#fail(new Error(`the connection has ended: ${code} ${reason}`));
+        resolve({ code, reason });
+      });
+    });
+  }
+
+  static async open(url: string, token: string): Promise<LiveConnection> {
+    const connection = new LiveConnection(url, token);
+    await new Promise<void>((resolve, reject) => {
+      connection.#ready = { resolve, reject };
+    });
+    return connection;
+  }
+
+  /**
+   * @param after the last seq that is known; without it only what is new comes
+   * @param onMessage called once for each entry, in order
+   * @returns the seq that the conversation had reached
+   */
+  subscribe(conversation: string, onMessage: (message: Message) => void, after?: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#following.set(conversation, { seq: after ?? 0, onMessage, resolve, reject });
+      this.#push({ op: "subscribe", conversation, after });
+    });
+  }
+
+  unsubscribe(conversation: string): void {
+    this.#following.delete(conversation);
+    this.#push({ op: "unsubscribe", conversation });
+  }
+
+  /** @param nonce the same one for each try of the same message */
+  send(conversation: string, text: string, nonce: string = crypto.randomUUID()): Promise<Ack> {
+    return new Promise((resolve, reject) => {
+      this.#sends.set(nonce, { resolve, reject });
+      this.#push({ op: "send", conversation, text, nonce });
+    });
+  }
+
+  /** Before the token that was used last ends. */
+  renew(token: string): void {
+    this.#push({ op: "auth", token });
+  }
+
+  close(): Promise<Closed> {
+    this.#socket.close(1000);
+    return this.closed;
+  }
+
+  #push(frame: Frame): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) throw new Error("the connection has ended");
+    this.#socket.send(JSON.stringify(frame));
+  }
+
+  #receive(frame: Frame): void {
+    const nonce = String(frame.nonce);
+    const following = this.#following.get(String(frame.conversation ?? frame.conversation_id));
+    switch (frame.op) {
+      case "ready":
+        this.#ready?.resolve();
+        break;
+      case "ack":
+        this.#sends.get(nonce)?.resolve(frame as unknown as Ack);
+        this.#sends.delete(nonce);
+        break;
+      case "subscribed":
+        following?.resolve(Number(frame.seq));
+        break;
+      case "message":
+        if (following) show(following, frame);
+        break;
+      case "error":
+        this.#refused(frame, following);
+    }
+  }
+
+  #refused(frame: Frame, following: Following | undefined): void {
+    const error = new FrameError(frame);
+    const sending = this.#sends.get(String(frame.nonce));
+    if (sending) sending.reject(error);
+    else if (following) following.reject(error);
+    else this.#ready?.reject(error);
+    this.#sends.delete(String(frame.nonce));
+  }
+
+  #fail(error: Error): void {
+    this.#ready?.reject(error);
+    for (const waiting of [...this.#sends.values(), ...this.#following.values()]) waiting.reject(error);
+    this.#sends.clear();
+  }
+}
+
+function show(following: Following, { op: _, ...message }: Frame): void {
+  const entry = message as unknown as Message;
+  if (entry.seq <= following.seq) return;
+  following.seq = entry.seq;
+  following.onMessage(entry);
+}

@@ -1,0 +1,230 @@
+/** One WebSocket connection: who it is, what it asks, and what it is sent. */
+import type { ServiceBroker } from "moleculer";
+import type { RawData, WebSocket } from "ws";
+import type { CheckedToken } from "../../../lib/access-tokens.ts";
+import { type Caller, call } from "../../../lib/contract.ts";
+import {
+  hasCode,
+  invalidArgument,
+  permissionDenied,
+  resourceExhausted,
+  unauthenticated,
+} from "../../../lib/errors.ts";
+import type { ConversationId, UserId } from "../../../lib/ids.ts";
+import type { Feeds } from "./feeds.ts";
+import * as frames from "./frames.ts";
+import { CLOSE, type CloseCode, type Limits } from "./limits.ts";
+import { Outbox } from "./outbox.ts";
+import { type Outlet, Subscription } from "./subscription.ts";
+
+/** What all connections of a gateway share. */
+export interface Host {
+  broker: ServiceBroker;
+  feeds: Feeds;
+  limits: Limits;
+  /** @throws UNAUTHENTICATED; UNAVAILABLE while it is not known which sessions are revoked */
+  checkToken(token: string): CheckedToken;
+  /** Counts a connection to its user's. @returns false if there are too many */
+  admit(connection: Connection, user: UserId): boolean;
+}
+
+const MISSED_PINGS = 2;
+
+export class Connection implements Outlet {
+  readonly #socket: WebSocket;
+  readonly #host: Host;
+  readonly #subscriptions = new Map<ConversationId, Subscription>();
+  readonly #outbox: Outbox;
+  #caller: Caller | undefined;
+  /** Until the connection has said who it is, then until its token ends. */
+  #deadline: NodeJS.Timeout;
+  #unansweredPings = 0;
+  #framesInSecond = 0;
+  #second = 0;
+
+  constructor(socket: WebSocket, host: Host) {
+    this.#socket = socket;
+    this.#host = host;
+    this.#outbox = new Outbox(host.limits.pendingSends);
+    this.#deadline = this.#closeIn(host.limits.authDeadlineMs, "no token");
+    socket.on("message", (bytes, isBinary) => this.#receive(bytes, isBinary));
+    socket.on("pong", () => {
+      this.#unansweredPings = 0;
+    });
+    // ws has closed it with the right code by then: 1009 for a frame too large, 1007 for what is no UTF-8 …
+    socket.on("error", () => {});
+    socket.on("close", () => this.#end());
+  }
+
+  get caller(): Caller | undefined {
+    return this.#caller;
+  }
+
+  /** Takes a token that came with the request or in a frame. A first one that is not good ends the connection. */
+  authenticate(check: () => CheckedToken): void {
+    try {
+      this.#admit(check());
+    } catch (error) {
+      this.push(frames.errorFrame(error));
+      if (this.#caller) return;
+      const unknown = hasCode(error, "UNAVAILABLE");
+      this.close(unknown ? CLOSE.TRY_AGAIN_LATER : CLOSE.UNAUTHENTICATED, "no valid token");
+    }
+  }
+
+  push(frame: string | Buffer, written?: () => void): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) {
+      written?.();
+    } else if (this.#socket.bufferedAmount > this.#host.limits.bufferedBytes) {
+      this.close(CLOSE.TOO_SLOW, "too slow: resume");
+      written?.();
+    } else {
+      this.#socket.send(frame, { binary: false }, written && (() => written()));
+    }
+  }
+
+  /** What comes in afterwards is not looked at. */
+  close(code: CloseCode, reason: string): void {
+    if (code === CLOSE.UNAUTHENTICATED) this.#caller = undefined;
+    this.#socket.close(code, reason);
+    this.#end();
+  }
+
+  revoke(): void {
+    this.push(frames.SESSION_REVOKED);
+    this.close(CLOSE.UNAUTHENTICATED, "session revoked");
+  }
+
+  /** To be called at every heartbeat. */
+  beat(): void {
+    if (this.#unansweredPings >= MISSED_PINGS) this.#socket.terminate();
+    this.#unansweredPings += 1;
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
+  }
+
+  /** What is being sent gets its acknowledgement, then the client is told to go elsewhere. */
+  async leave(): Promise<void> {
+    this.#socket.removeAllListeners("message");
+    await this.#outbox.settled();
+    this.close(CLOSE.GOING_AWAY, "going away: resume elsewhere");
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  #admit({ caller, expiresAt }: CheckedToken): void {
+    if (this.#caller && this.#caller.id !== caller.id) throw permissionDenied("The token is another user's.");
+    if (!this.#caller && !this.#host.admit(this, caller.id)) {
+      this.close(CLOSE.TOO_MANY_CONNECTIONS, "too many connections");
+      return;
+    }
+    this.#caller = caller;
+    clearTimeout(this.#deadline);
+    this.#deadline = this.#closeIn(expiresAt * 1000 - Date.now(), "token expired");
+    this.push(frames.readyFrame(caller, this.#host.limits.heartbeatMs));
+  }
+
+  #receive(bytes: RawData, isBinary: boolean): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#tooManyFrames()) {
+      this.close(CLOSE.TOO_MANY_FRAMES, "too many frames");
+      return;
+    }
+    const text = isBinary ? "" : bytes.toString();
+    try {
+      if (isBinary) throw invalidArgument("Frames are text.");
+      this.#dispatch(frames.parseFrame(text));
+    } catch (error) {
+      this.push(frames.errorFrame(error, frames.aboutOf(text)));
+    }
+  }
+
+  #dispatch(frame: frames.ClientFrame): void {
+    if (frame.op !== "auth" && !this.#caller) throw unauthenticated();
+    switch (frame.op) {
+      case "auth":
+        this.authenticate(() => this.#host.checkToken(frame.token));
+        break;
+      case "subscribe":
+        void this.#subscribe(frame);
+        break;
+      case "unsubscribe":
+        this.#unsubscribe(frame.conversation);
+        this.push(frames.unsubscribedFrame(frame.conversation));
+        break;
+      case "send":
+        this.#outbox.add(frame.conversation, () => this.#send(frame));
+        break;
+      case "ping":
+        this.push(frames.PONG);
+    }
+  }
+
+  async #send({ conversation, text, nonce }: frames.FrameOf<"send">): Promise<void> {
+    try {
+      const params = { id: conversation, text, nonce };
+      const message = await call(this.#host.broker, "v1.chat.sendMessage", params, this.#asCaller());
+      this.push(frames.ackFrame(nonce, message.seq, message.sent_at_unix_ms));
+    } catch (error) {
+      this.push(frames.errorFrame(error, { nonce, conversation }));
+    }
+  }
+
+  /** A second one for the same conversation takes the first one's place. */
+  async #subscribe({ conversation, after }: frames.FrameOf<"subscribe">): Promise<void> {
+    this.#unsubscribe(conversation);
+    if (this.#subscriptions.size >= this.#host.limits.subscriptionsPerConnection) {
+      const error = resourceExhausted("This connection has too many subscriptions.", 1);
+      return this.push(frames.errorFrame(error, { conversation }));
+    }
+    const subscription = new Subscription(this.#host.feeds.hold(conversation), this);
+    this.#subscriptions.set(conversation, subscription);
+    try {
+      await subscription.start(
+        after,
+        () => this.#authorize(conversation),
+        (tail) => this.push(frames.subscribedFrame(conversation, tail)),
+      );
+    } catch (error) {
+      if (this.#subscriptions.get(conversation) !== subscription) return;
+      this.#unsubscribe(conversation);
+      this.push(frames.errorFrame(error, { conversation }));
+    }
+  }
+
+  #unsubscribe(conversation: ConversationId): void {
+    this.#subscriptions.get(conversation)?.end();
+    this.#subscriptions.delete(conversation);
+  }
+
+  async #authorize(conversation: ConversationId): Promise<number> {
+    const params = { conversation };
+    const { seq } = await call(this.#host.broker, "v1.chat.authorizeSubscription", params, this.#asCaller());
+    return seq;
+  }
+
+  #asCaller() {
+    // The session may have ended while the frame waited for its turn.
+    if (!this.#caller) throw unauthenticated();
+    return { meta: { user: this.#caller } };
+  }
+
+  #tooManyFrames(): boolean {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) this.#framesInSecond = 0;
+    this.#second = second;
+    this.#framesInSecond += 1;
+    return this.#framesInSecond > this.#host.limits.framesPerSecond;
+  }
+
+  #closeIn(ms: number, reason: string): NodeJS.Timeout {
+    return setTimeout(() => this.close(CLOSE.UNAUTHENTICATED, reason), ms);
+  }
+
+  #end(): void {
+    clearTimeout(this.#deadline);
+    for (const subscription of this.#subscriptions.values()) subscription.end();
+    this.#subscriptions.clear();
+  }
+}

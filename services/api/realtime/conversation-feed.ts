@@ -1,0 +1,141 @@
+/**
+ * One conversation's entries as they come in at this gateway, put in order and handed to everyone who is live.
+ *
+ * The bus may lose, repeat and swap. So an entry is handed on only right behind the one before; what comes early waits,
+ * and what is missing is read from the log before anything later goes out.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Entry } from "../../chat/chat.contract.ts";
+
+export interface LiveEntry {
+  seq: number;
+  /** Encoded once for all sockets. */
+  frame: Buffer;
+}
+
+/** Somebody who reads along, and has everything up to `seq`. */
+export interface Reader {
+  readonly seq: number;
+  deliver(entry: LiveEntry): void;
+}
+
+/** Reads the log forward from behind a seq: a page, shorter than `PAGE` where the log ends. */
+export type ReadLog = (after: number, limit: number) => Promise<Entry[]>;
+
+export const PAGE = 50;
+/** Entries kept for those who come over from the log while more arrive. */
+const RECENT = 128;
+/** Entries that wait for one before them; beyond that they are read from the log. */
+const MAX_EARLY = 1_000;
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 2_000;
+
+export class ConversationFeed {
+  readonly #readLog: ReadLog;
+  readonly #live = new Set<Reader>();
+  readonly #early = new Map<number, Buffer>();
+  /** The latest, without a hole, up to `#seq`. */
+  #recent: LiveEntry[] = [];
+  /** All live readers have everything up to it. Unknown until the first of them noted the tail. */
+  #seq: number | undefined;
+  #mending = false;
+  #stale = false;
+  #closed = false;
+
+  constructor(readLog: ReadLog) {
+    this.#readLog = readLog;
+  }
+
+  /** @param message as it was published: a JSON `Entry` */
+  receive(message: string): void {
+    const entry = parseEntry(message);
+    if (!entry || (this.#seq !== undefined && entry.seq <= this.#seq)) return;
+    const { seq, frame } = entry;
+    if (this.#early.size < MAX_EARLY) this.#early.set(seq, Buffer.from(frame));
+    else this.#stale = true;
+    this.#advance();
+  }
+
+  /** The log was seen to reach up to `tail`. */
+  noteTail(tail: number): void {
+    if (this.#seq === undefined) {
+      this.#seq = tail;
+      this.#advance();
+    } else if (tail > this.#seq) this.catchUp();
+  }
+
+  /** Something may have been missed: reads on from the log. */
+  catchUp(): void {
+    this.#stale = true;
+    this.#advance();
+  }
+
+  /** Makes a reader live, with what arrived since it read the log. @returns false if it must read more of the log first */
+  join(reader: Reader): boolean {
+    const behind = (this.#seq ?? 0) - reader.seq;
+    if (behind > this.#recent.length) return false;
+    if (behind > 0) for (const entry of this.#recent.slice(-behind)) reader.deliver(entry);
+    this.#live.add(reader);
+    return true;
+  }
+
+  leave(reader: Reader): void {
+    this.#live.delete(reader);
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #advance(): void {
+    if (this.#seq === undefined) return;
+    this.#takeEarly(this.#seq);
+    if ((this.#stale || this.#early.size > 0) && !this.#mending) void this.#mend();
+  }
+
+  #takeEarly(from: number): void {
+    for (const seq of this.#early.keys()) if (seq <= from) this.#early.delete(seq);
+    for (let seq = from + 1; ; seq++) {
+      const frame = this.#early.get(seq);
+      if (!frame) break;
+      this.#handOn({ seq, frame });
+    }
+  }
+
+  /** Reads the log until nothing is known to be missing. */
+  async #mend(): Promise<void> {
+    this.#mending = true;
+    let pause = FIRST_PAUSE_MS;
+    while (!this.#closed && (this.#stale || this.#early.size > 0)) {
+      this.#stale = false;
+      const entries = await this.#readLog(this.#seq ?? 0, PAGE).catch(() => undefined);
+      if (!entries || entries.length === PAGE) this.#stale = true;
+      for (const { seq, frame } of entries ?? []) this.#handOn({ seq, frame: Buffer.from(frame) });
+      this.#takeEarly(this.#seq ?? 0);
+      if (entries?.length) pause = FIRST_PAUSE_MS;
+      else if (this.#stale || this.#early.size > 0) {
+        await sleep(pause);
+        pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+      }
+    }
+    this.#mending = false;
+  }
+
+  #handOn(entry: LiveEntry): void {
+    this.#early.delete(entry.seq);
+    if (entry.seq !== (this.#seq ?? 0) + 1) return;
+    this.#seq = entry.seq;
+    this.#recent.push(entry);
+    if (this.#recent.length > RECENT) this.#recent.shift();
+    for (const reader of this.#live) reader.deliver(entry);
+  }
+}
+
+/** Undefined for what is no entry: another version's, in the middle of an update. If it was one, it shows as a gap. */
+function parseEntry(message: string): Entry | undefined {
+  try {
+    return Entry.safeParse(JSON.parse(message)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+/** The limits of WebSocket connections, and the codes they are closed with. */
+
+export interface Limits {
+  /** Within which a connection must say who it is. */
+  authDeadlineMs: number;
+  frameBytes: number;
+  framesPerSecond: number;
+  /** What may wait for a slow reader before its connection ends. More than a page of the largest entries. */
+  bufferedBytes: number;
+  connectionsPerUser: number;
+  subscriptionsPerConnection: number;
+  /** Messages of one connection that are not acknowledged yet. */
+  pendingSends: number;
+  heartbeatMs: number;
+  /** How long a client gets to answer a close. */
+  closeMs: number;
+}
+
+export const DEFAULT_LIMITS: Readonly<Limits> = {
+  authDeadlineMs: 10_000,
+  frameBytes: 16 * 1024,
+  framesPerSecond: 100,
+  bufferedBytes: 1024 * 1024,
+  connectionsPerUser: 50,
+  subscriptionsPerConnection: 1_000,
+  pendingSends: 200,
+  heartbeatMs: 25_000,
+  closeMs: 5_000,
+};
+
+/** Those below 4000 are RFC 6455's. */
+export const CLOSE = {
+  GOING_AWAY: 1001,
+  TRY_AGAIN_LATER: 1013,
+  UNAUTHENTICATED: 4001,
+  TOO_SLOW: 4008,
+  TOO_MANY_CONNECTIONS: 4009,
+  TOO_MANY_FRAMES: 4029,
+} as const;
+
+export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE];

@@ -1,0 +1,84 @@
+/**
+ * One connection's reading of one conversation, in three phases:
+ *
+ * - backfill: the bus is listened to, then the tail is noted, then membership is asked for. What the client lacks up to that
+ *   tail, and beyond it while more than a few keep arriving, is read from the log, a page at a time, each written out
+ *   before the next is read.
+ * - cutover: in one synchronous step, what arrived meanwhile comes from the feed's memory, and the reader is live.
+ * - live: entries come from the feed. Those already read from the log are passed over.
+ *
+ * `seq` only grows, and by one: so nothing is missing, twice or out of order.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { type LiveEntry, PAGE, type Reader } from "./conversation-feed.ts";
+import type { HeldFeed } from "./feeds.ts";
+
+/** The log is behind what was noted or published: it will be there shortly. */
+const EMPTY_PAGE_PAUSE_MS = 20;
+
+/** Where frames go. */
+export interface Outlet {
+  /** @param written called when the frame has left for the network, or never will */
+  push(frame: string | Buffer, written?: () => void): void;
+}
+
+export class Subscription implements Reader {
+  /** The client has been sent everything up to it. */
+  seq = 0;
+  readonly #held: HeldFeed;
+  readonly #outlet: Outlet;
+  #ended = false;
+
+  constructor(held: HeldFeed, outlet: Outlet) {
+    this.#held = held;
+    this.#outlet = outlet;
+  }
+
+  /**
+   * Ends when the reader is live.
+   * @param after the last seq that the client has; without it the client wants only what is new
+   * @param authorize notes the tail, then asks whether this user may read. @throws what it throws
+   * @param onAuthorized tells the client, before the first entry
+   */
+  async start(
+    after: number | undefined,
+    authorize: () => Promise<number>,
+    onAuthorized: (tail: number) => void,
+  ): Promise<void> {
+    const { feed, ready } = this.#held;
+    await ready;
+    const tail = await authorize();
+    if (this.#ended) return;
+    feed.noteTail(tail);
+    this.seq = Math.min(after ?? tail, tail);
+    onAuthorized(tail);
+    while (!this.#ended && (this.seq < tail || !feed.join(this))) await this.#backfill();
+  }
+
+  deliver({ seq, frame }: LiveEntry): void {
+    if (this.#ended || seq <= this.seq) return;
+    this.seq = seq;
+    this.#outlet.push(frame);
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#held.feed.leave(this);
+    this.#held.release();
+  }
+
+  async #backfill(): Promise<void> {
+    const entries = await this.#held.readLog(this.seq, PAGE);
+    const last = entries.at(-1);
+    if (!last) return sleep(EMPTY_PAGE_PAUSE_MS);
+    await new Promise<void>((written) => {
+      if (this.#ended) return written();
+      for (const { seq, frame } of entries) {
+        this.seq = seq;
+        this.#outlet.push(frame, seq === last.seq ? written : undefined);
+      }
+    });
+  }
+}

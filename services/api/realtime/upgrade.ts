@@ -1,0 +1,75 @@
+/** Where WebSocket connections come in: the `upgrade` event of the gateway's HTTP server. */
+import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { notFound, permissionDenied, unavailable } from "../../../lib/errors.ts";
+import { problemBody, toProblem } from "../problem.ts";
+import type { Limits } from "./limits.ts";
+
+export interface Door {
+  path: string;
+  /** Origins whose pages may connect, beside those of the gateway's own host. */
+  origins: readonly string[];
+  limits: Limits;
+  /** Whether new connections are sent elsewhere. */
+  closed(): boolean;
+  accept(socket: WebSocket, req: IncomingMessage): void;
+}
+
+/** Node 24 asks it, before anything else, whether a request with an `Upgrade` header is one to the server. */
+interface Upgradable {
+  shouldUpgradeCallback?: (req: IncomingMessage) => boolean;
+}
+
+export function openDoor(server: Server, door: Door): void {
+  // Its types do not know `closeTimeout` yet.
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    maxPayload: door.limits.frameBytes,
+    perMessageDeflate: false,
+    closeTimeout: door.limits.closeMs,
+  };
+  const sockets = new WebSocketServer(options);
+  // Any other upgrade (curl offers h2c) goes on as the plain request it also is.
+  (server as Upgradable).shouldUpgradeCallback = ({ headers }) =>
+    headers.upgrade?.toLowerCase() === "websocket";
+  server.on("upgrade", (req, socket, head) => {
+    socket.on("error", () => socket.destroy());
+    const refusal = refusalOf(req, door);
+    if (refusal) refuse(socket, refusal);
+    else sockets.handleUpgrade(req, socket, head, (opened) => door.accept(opened, req));
+  });
+}
+
+/** The query's `access_token`: browsers can't set headers of a WebSocket. */
+export const tokenOfQuery = ({ url = "" }: IncomingMessage): string | undefined =>
+  URL.parse(url, "ws://gateway")?.searchParams.get("access_token") ?? undefined;
+
+function refusalOf(req: IncomingMessage, { path, origins, closed }: Door): Error | undefined {
+  if (URL.parse(req.url ?? "", "ws://gateway")?.pathname !== path)
+    return notFound("There is nothing at this path.");
+  if (!mayCome(req, origins)) return permissionDenied("Pages of this origin may not connect.");
+  return closed() ? unavailable("This gateway is going away.") : undefined;
+}
+
+/** Browsers send `Origin`, and let any page open a WebSocket anywhere: it is for the server to refuse. */
+function mayCome({ headers: { origin, host } }: IncomingMessage, origins: readonly string[]): boolean {
+  if (origin === undefined || origins.includes("*") || origins.includes(origin)) return true;
+  return URL.parse(origin)?.host === host;
+}
+
+function refuse(socket: Duplex, error: Error): void {
+  const problem = toProblem(error);
+  const body = problemBody(problem);
+  socket.end(
+    [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+      "Connection: close",
+      "Content-Type: application/problem+json; charset=utf-8",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      "",
+      body,
+    ].join("\r\n"),
+  );
+}

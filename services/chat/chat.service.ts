@@ -1,0 +1,77 @@
+/** Direct chats, and the messages of every conversation. */
+import { randomUUID } from "node:crypto";
+import { call } from "../../lib/contract.ts";
+import { callerOf, implement } from "../../mixins/actions.ts";
+import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
+import { conversationSubject, realtimeBus, type WithBus } from "../../mixins/realtime-bus/realtime-bus.ts";
+import { defineService } from "../../mixins/service.ts";
+import { chatContract } from "./chat.contract.ts";
+import { chatCollections } from "./chat.store.ts";
+import { DirectChats } from "./direct-chats.ts";
+import { messageOf, publishedOf } from "./entries.ts";
+import { readHistory } from "./history.ts";
+import { MessageLog } from "./message-log.ts";
+
+type ChatService = WithCollections<typeof chatCollections> &
+  WithBus & { chats: DirectChats; log: MessageLog };
+
+export default defineService<ChatService>({
+  name: "chat",
+  version: 1,
+  mixins: [collections(chatCollections), realtimeBus],
+  metadata: { needs: ["v1.users"] },
+
+  actions: implement<typeof chatContract, ChatService>(
+    chatContract,
+    {
+      async "v1.chat.createDirectChat"(ctx) {
+        const { participant_id } = ctx.params;
+        const chat = await this.chats.create(callerOf(ctx).id, participant_id, async () => {
+          const { exists } = await call(ctx, "v1.users.exists", { user_id: participant_id });
+          return exists;
+        });
+        return { chat_id: chat._id };
+      },
+      async "v1.chat.getChat"(ctx) {
+        const { _id, user_ids, created_at } = await this.chats.get(ctx.params.id, callerOf(ctx).id);
+        return { id: _id, participant_ids: user_ids, created_at_unix_ms: created_at };
+      },
+      async "v1.chat.listChatMembers"(ctx) {
+        const { user_ids } = await this.chats.get(ctx.params.id, callerOf(ctx).id);
+        return { user_ids };
+      },
+      async "v1.chat.sendMessage"(ctx) {
+        const { id, text, nonce = randomUUID() } = ctx.params;
+        const { id: sender } = callerOf(ctx);
+        await this.chats.get(id, sender);
+        return messageOf(await this.log.append(id, { sender, text, nonce }));
+      },
+      async "v1.chat.listMessages"(ctx) {
+        await this.chats.get(ctx.params.id, callerOf(ctx).id);
+        return readHistory(this.log, ctx.params.id, ctx.params);
+      },
+      async "v1.chat.authorizeSubscription"(ctx) {
+        const { conversation } = ctx.params;
+        // In this order: what happens to the membership after the tail is an entry behind it.
+        const { seq } = await this.log.readTail(conversation);
+        await this.chats.get(conversation, callerOf(ctx).id);
+        return { seq };
+      },
+      async "v1.chat.readEntries"(ctx) {
+        const { conversation, after, limit } = ctx.params;
+        const entries = await this.log.readForward(conversation, after, limit);
+        return { entries: entries.map(publishedOf) };
+      },
+    },
+    // In steady state one process writes a conversation; correctness does not depend on it.
+    { "v1.chat.sendMessage": { strategy: "Shard", strategyOptions: { shardKey: "id" } } },
+  ),
+
+  async started() {
+    const { chats, messages } = this.collections;
+    this.chats = new DirectChats(chats);
+    this.log = new MessageLog(messages, (entry) =>
+      this.bus.publish(conversationSubject(entry.conversation), JSON.stringify(publishedOf(entry))),
+    );
+  },
+});

@@ -1,0 +1,54 @@
+/** Direct chats: one for each two people, whoever of them opens it. */
+import { LRUCache } from "lru-cache";
+import { alreadyExists, invalidArgument, notFound, permissionDenied, unavailable } from "../../lib/errors.ts";
+import { type ConversationId, newDirectChatId, type UserId } from "../../lib/ids.ts";
+import { type Collection, DuplicateKey } from "../../mixins/collection/collection.ts";
+import type { ChatDocument } from "./chat.store.ts";
+
+const CACHED_CHATS = 10_000;
+const ATTEMPTS = 5;
+
+export class DirectChats {
+  readonly #chats: Collection<ChatDocument>;
+  /** Who is in a direct chat never changes. */
+  readonly #known = new LRUCache<ConversationId, ChatDocument>({ max: CACHED_CHATS });
+
+  constructor(chats: Collection<ChatDocument>) {
+    this.#chats = chats;
+  }
+
+  /**
+   * @param exists whether there is a user with the participant's id
+   * @throws INVALID_ARGUMENT with oneself, NOT_FOUND, ALREADY_EXISTS with the `chat_id` that exists
+   */
+  async create(user: UserId, participant: UserId, exists: () => Promise<boolean>): Promise<ChatDocument> {
+    if (user === participant) {
+      throw invalidArgument("A chat needs somebody else.", [
+        { path: "participant_id", message: "must not be yourself" },
+      ]);
+    }
+    if (!(await exists())) throw notFound("There is no such user.");
+    const user_ids = [user, participant].sort();
+    const pair = user_ids.join(".");
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const there = await this.#chats.findOne({ pair });
+      if (there) throw alreadyExists("You have a chat with this user.", { chat_id: there._id });
+      try {
+        return await this.#chats.insert({ _id: newDirectChatId(), pair, user_ids, created_at: Date.now() });
+      } catch (error) {
+        // The other one was faster, or the id is taken: the next look tells.
+        if (!(error instanceof DuplicateKey)) throw error;
+      }
+    }
+    throw unavailable();
+  }
+
+  /** @throws NOT_FOUND, PERMISSION_DENIED for who is not in it */
+  async get(id: ConversationId, user: UserId): Promise<ChatDocument> {
+    const chat = this.#known.get(id) ?? (await this.#chats.findById(id));
+    if (!chat) throw notFound("There is no such chat.");
+    this.#known.set(id, chat);
+    if (!chat.user_ids.includes(user)) throw permissionDenied("You are not in this chat.");
+    return chat;
+  }
+}

@@ -1,0 +1,54 @@
+/** Pages of a conversation's history. */
+import { decodeCursor, encodeCursor } from "../../lib/cursors.ts";
+import { invalidArgument } from "../../lib/errors.ts";
+import type { ConversationId } from "../../lib/ids.ts";
+import type { Message } from "./chat.contract.ts";
+import type { EntryDocument } from "./chat.store.ts";
+import { messageOf } from "./entries.ts";
+import type { MessageLog } from "./message-log.ts";
+
+export interface HistoryPage {
+  messages: Message[];
+  /** The tail that the page is true for. */
+  seq: number;
+  next_cursor: string | null;
+}
+
+interface HistoryQuery {
+  limit: number;
+  cursor?: string | undefined;
+  /** Reads forward from behind this seq. */
+  after?: number | undefined;
+}
+
+/** @throws INVALID_ARGUMENT for a cursor that is none of this conversation */
+export async function readHistory(
+  log: MessageLog,
+  conversation: ConversationId,
+  { limit, cursor, after }: HistoryQuery,
+): Promise<HistoryPage> {
+  const list = `messages of ${conversation}`;
+  const from = cursor === undefined ? undefined : seqOf(decodeCursor(list, cursor));
+  const { seq } = await log.readTail(conversation);
+  if (after !== undefined) {
+    const entries = await log.readForward(conversation, after, limit);
+    return page(entries, Math.max(seq, entries.at(-1)?.seq ?? 0), null);
+  }
+  // From the tail that was noted, so that what is appended meanwhile comes by subscription and not twice.
+  const entries = await log.readBack(conversation, from ?? seq + 1, limit);
+  const last = entries.at(-1);
+  const more = last !== undefined && entries.length === limit && last.seq > 1;
+  return page(entries, seq, more ? encodeCursor(list, String(last.seq)) : null);
+}
+
+const page = (entries: EntryDocument[], seq: number, next_cursor: string | null): HistoryPage => ({
+  messages: entries.map(messageOf),
+  seq,
+  next_cursor,
+});
+
+function seqOf(text: string): number {
+  const seq = Number(text);
+  if (!Number.isSafeInteger(seq) || seq < 1) throw invalidArgument("The cursor is not one of this list.");
+  return seq;
+}
