@@ -58,7 +58,9 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
       delay: 100,
       maxDelay: 1_000,
       factor: 2,
-      check: (error) => "retryable" in error && error.retryable === true,
+      // Not after a timeout: that was the request's own deadline.
+      check: (error) =>
+        "retryable" in error && error.retryable === true && error.name !== "RequestTimeoutError",
     },
     circuitBreaker: {
       enabled: true,
@@ -73,7 +75,11 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
 
     cacher: config.REDIS_URL
       ? redisCacher(config.REDIS_URL, config)
-      : { type: "MemoryLRU", options: { max: 10_000, ttl: config.CACHE_TTL_S, clone: true } },
+      : {
+          type: "MemoryLRU",
+          // What is cached is flat, so that who gets it can change it without changing it for others.
+          options: { max: 10_000, ttl: config.CACHE_TTL_S, clone: (answer: object) => ({ ...answer }) },
+        },
     validator: new BuiltInValidator(),
     // The types know only names of reporters; an instance is taken as it is.
     metrics: { enabled: true, reporter: [metrics] } as unknown as BrokerOptions["metrics"],

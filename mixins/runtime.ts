@@ -13,6 +13,16 @@ export class Lifecycle {
   /** The mesh can't be reached now. Always false in a process by itself. */
   disconnected = false;
   readonly #closers: (() => Promise<void>)[] = [];
+  readonly #needs = new Map<string, () => boolean>();
+
+  /** What the process needs before it is ready for the first time, besides the services that its own name. */
+  need(name: string, met: () => boolean): void {
+    this.#needs.set(name, met);
+  }
+
+  get unmetNeeds(): string[] {
+    return [...this.#needs].filter(([, met]) => !met()).map(([name]) => name);
+  }
 
   /** @param close ends a door that requests come in by, once those under way are answered */
   onDrain(close: () => Promise<void>): void {

@@ -1,4 +1,5 @@
 // Makes a broker of the environment: configuration, keys, the lock on DATA_DIR.
+import { existsSync } from "node:fs";
 import { type BrokerOptions, ServiceBroker } from "moleculer";
 import { type Config, ConfigError, loadConfig } from "../lib/config.ts";
 import { keptSecret, lockDataDir } from "../lib/data-dir.ts";
@@ -10,6 +11,8 @@ import brokerOptions from "../moleculer.config.ts";
  * @param guest for a tool that joins a cluster without running a service
  */
 export function configFromEnvironment(guest = false): Config {
+  // What is set already wins over the file.
+  if (existsSync(".env")) process.loadEnvFile(".env");
   return orEnd(() => loadConfig(process.env, guest));
 }
 

@@ -71,13 +71,13 @@ export class LiveConnection {
    */
   subscribe(conversation: string, onMessage: (message: Message) => void, after?: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#following.set(conversation, { seq: after ?? 0, onMessage, resolve, reject });
+      this.#following.set(keptId(conversation), { seq: after ?? 0, onMessage, resolve, reject });
       this.#push({ op: "subscribe", conversation, after });
     });
   }
 
   unsubscribe(conversation: string): void {
-    this.#following.delete(conversation);
+    this.#following.delete(keptId(conversation));
     this.#push({ op: "unsubscribe", conversation });
   }
 
@@ -141,6 +141,9 @@ export class LiveConnection {
     this.#sends.clear();
   }
 }
+
+/** Servers write ids with all their zeros, and take them without. */
+const keptId = (id: string): string => id.padStart(16, "0");
 
 function show(following: Following, { op: _, ...message }: Frame): void {
   const entry = message as unknown as Message;

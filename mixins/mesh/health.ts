@@ -34,9 +34,8 @@ function whatIsMissing(broker: ServiceBroker): string[] {
   if (lifecycle.disconnected) return ["transporter"];
   if (lifecycle.wasReady) return [];
   // A service is announced only after it reached its database.
-  const missing = started(broker)
-    ? neededServices(broker).filter((name) => !hasService(broker, name))
-    : ["start"];
+  const services = neededServices(broker).filter((name) => !hasService(broker, name));
+  const missing = started(broker) ? [...services, ...lifecycle.unmetNeeds] : ["start"];
   lifecycle.wasReady = missing.length === 0;
   return missing;
 }

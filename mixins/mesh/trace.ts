@@ -12,12 +12,16 @@ export const traceFields = (): { trace?: string } => {
   return trace === undefined ? {} : { trace };
 };
 
-export const trace: Middleware = {
+const within = (next: Next): Next => {
+  return (ctx) => {
+    const id = ctx.requestID ?? ctx.id;
+    return traces.getStore() === id ? next(ctx) : traces.run(id, () => next(ctx));
+  };
+};
+
+/** `localChannel` is the hook of the durable events. */
+export const trace: Middleware & { localChannel: typeof within } = {
   name: "Trace",
-  localAction(next: Next): Next {
-    return (ctx) => {
-      const id = ctx.requestID ?? ctx.id;
-      return traces.getStore() === id ? next(ctx) : traces.run(id, () => next(ctx));
-    };
-  },
+  localAction: (next: Next) => within(next),
+  localChannel: within,
 };

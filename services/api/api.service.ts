@@ -9,22 +9,28 @@ import { type Front, frontOf } from "./front.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { closeGracefully, createHttpServer } from "./http-server.ts";
 import { answerError } from "./problem.ts";
+import { realtime } from "./realtime/realtime.ts";
 import { restAliases } from "./rest/endpoint.ts";
 import { type Alias, Router } from "./rest/router.ts";
 import { routes } from "./rest/routes.ts";
+import { rootContext } from "./root-context.ts";
+
+type RootParams = { req: IncomingMessage; res: ServerResponse };
 
 /** What moleculer-web gives a service, as far as this one uses it. */
-interface WebSettings extends Record<string, unknown> {
-  port: number;
-  ip: string;
-  rootCallOptions: { timeout: number };
-}
-
-interface WebService extends Service<WebSettings> {
+interface WebService extends Service {
+  settings: Record<string, unknown>;
+  actions: ServiceActions & {
+    rest(params: RootParams, options: { requestID: string }): Promise<unknown>;
+  };
   aliases: Alias[];
   httpHandler(req: IncomingMessage, res: ServerResponse): Promise<void>;
   errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
   addRoute(route: object): void;
+}
+
+interface WebSchema {
+  actions: { rest: { handler(this: WebService, ctx: Context): Promise<unknown> } };
 }
 
 export interface ApiService extends WebService {
@@ -36,24 +42,14 @@ export interface ApiService extends WebService {
 }
 
 const web = WebGateway.methods as unknown as Pick<WebService, "httpHandler">;
+const { handler: rest } = (WebGateway as unknown as WebSchema).actions.rest;
 
-// The type is that of a started service's actions; these are changes to a mixin's.
-const actions = {
-  // The root of each request. What guards calls between services would here count all requests as one callee's.
-  rest: {
-    retryPolicy: { enabled: false },
-    circuitBreaker: { enabled: false },
-    bulkhead: { enabled: false },
-    tracing: false,
-  },
-  listAliases: false,
-  addRoute: false,
-  removeRoute: false,
-} as unknown as ServiceActions;
+// The type is that of a started service's actions; these take actions of a mixin away.
+const actions = { listAliases: false, addRoute: false, removeRoute: false } as unknown as ServiceActions;
 
 export default defineService<ApiService>({
   name: "api",
-  mixins: [WebGateway],
+  mixins: [WebGateway, realtime()],
   metadata: { needs: ["v1.auth", "v1.session", "v1.users", "v1.chat"] },
   settings: {
     // Null, not empty: for an empty list moleculer-web opens a route to every action.
@@ -62,7 +58,7 @@ export default defineService<ApiService>({
     logRequestParams: null,
     logResponse: null,
     logRouteRegistration: null,
-    $secureSettings: ["port", "ip", "routes", "rootCallOptions"],
+    $secureSettings: ["port", "ip", "routes"],
   },
 
   actions,
@@ -111,8 +107,8 @@ export default defineService<ApiService>({
     const { config, lifecycle } = runtimeOf(this.broker);
     this.settings.port = config.PORT;
     this.settings.ip = config.HOST;
-    // The whole request has one deadline; the calls within it get what is left.
-    this.settings.rootCallOptions = { timeout: config.REQUEST_TIMEOUT_MS };
+    this.actions.rest = (params, { requestID }) =>
+      rest.call(this, rootContext(this, { params, requestID, timeout: config.REQUEST_TIMEOUT_MS }));
     this.gateway = createGateway(this.broker, this.logger);
     this.addRoute({
       path: "/",

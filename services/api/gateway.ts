@@ -25,6 +25,7 @@ export function createGateway(broker: ServiceBroker, logger: Logger): Gateway {
   const revocations = new Revocations((params) =>
     call(broker, "v1.session.listRevoked", params, { timeout: READ_REVOKED_TIMEOUT_MS, retries: 0 }),
   );
+  runtimeOf(broker).lifecycle.need("revoked sessions", () => revocations.fresh);
   return {
     config,
     authentication: new Authentication(keys, revocations),

@@ -45,7 +45,7 @@ function balancer() {
   };
 }
 
-const load = (baseUrl: () => string) => startLoad({ baseUrl, token: ann.accessToken });
+const load = (baseUrl: () => string) => startLoad({ baseUrl, user: ann });
 const settled = (samples: { length: number }, more: number) => {
   const wanted = samples.length + more;
   return eventually(() => samples.length >= wanted, { within: 20_000 });

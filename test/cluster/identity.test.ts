@@ -99,7 +99,10 @@ describe("refresh tokens", () => {
     const successors = new Set(answers.map(({ body }) => body.refresh_token));
     expect(successors.size).toBe(1);
 
-    await eventually(async () => (await refresh(two, ann.refreshToken)).status === 401, { within: 20_000, every: 500 });
+    await eventually(async () => (await refresh(two, ann.refreshToken)).status === 401, {
+      within: 20_000,
+      every: 500,
+    });
     expect((await refresh(one, [...successors].join())).status).toBe(401);
   });
 

@@ -61,6 +61,9 @@ function reading(of: () => OpenCollection<Thing>): void {
     given.tags?.push("b");
     inserted.tags?.push("c");
     (await of().findById(given._id))?.tags?.push("d");
+    (await of().findOneAndUpdate({ _id: given._id }, { $set: { note: "x" } }))?.tags?.push("e");
+    (await of().find({ owner: "olga" }, { limit: 1 }))[0]?.tags?.push("f");
+    (await of().page({ prefix: "t", limit: 1 }))[0]?.tags?.push("g");
     expect((await of().findById(given._id))?.tags).toEqual(["a"]);
   });
 
@@ -93,6 +96,12 @@ function reading(of: () => OpenCollection<Thing>): void {
     expect(ids(await of().findByIds(["t000004", "t000002", "none"])).sort()).toEqual(["t000002", "t000004"]);
     expect(await of().count({ owner: "olga" })).toBe(20);
     expect(await of().findOne({ owner: "petr", rank: 99 })).toMatchObject({ _id: "t000099" });
+  });
+
+  test("a sort by a field that some lack has those first", async () => {
+    await of().insertMany([thing(1, { key: "b" }), thing(2), thing(3, { key: "a" })]);
+    expect(ranks(await of().find({}, { sort: { key: 1 }, limit: 9 }))).toEqual([2, 3, 1]);
+    expect(ranks(await of().find({ key: { $gt: "" } }, { sort: { key: -1 }, limit: 9 }))).toEqual([1, 3]);
   });
 
   test("finds by dates, and by an element of an array, also of an array of subdocuments", async () => {

@@ -7,6 +7,7 @@ import { secretKeyRing } from "../../lib/keys.ts";
 import { runtimeOf } from "../../mixins/runtime.ts";
 import brokerOptions from "../../moleculer.config.ts";
 import { loadServices } from "../../scripts/services.ts";
+import { eventually } from "../servers/eventually.ts";
 
 export const JWT_SECRET = "the access tokens of the tests are signed with this";
 
@@ -33,9 +34,11 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<E
   for (const schema of await loadServices([])) broker.createService(schema);
   await broker.start();
   const { server } = broker.getLocalService("api") as unknown as { server: Server };
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await eventually(async () => (await fetch(`${baseUrl}/readyz`)).ok);
   return {
     broker,
-    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    baseUrl,
     async stop() {
       await runtimeOf(broker).lifecycle.closeDoors();
       await broker.stop();

@@ -1,4 +1,6 @@
-// Speaks to Veche as a client does: JSON in, status and JSON out.
+// Speaks to Veche as a client does: JSON in, status and JSON out. What `/v1` answers must be as its document says.
+import { expectDocumented } from "./openapi.ts";
+
 export interface Answer<T = Record<string, unknown>> {
   status: number;
   headers: Headers;
@@ -36,11 +38,12 @@ export async function request<T = Record<string, unknown>>(
     signal: AbortSignal.timeout(20_000),
   });
   const text = await answer.text();
-  return {
-    status: answer.status,
-    headers: answer.headers,
-    body: (text === "" ? null : JSON.parse(text)) as T,
-  };
+  const { status, headers: answered } = answer;
+  const parsed: unknown = text === "" ? null : JSON.parse(text);
+  if (path.startsWith("/v1/")) {
+    await expectDocumented(baseUrl, method, path, { status, headers: answered, body: parsed });
+  }
+  return { status, headers: answered, body: parsed as T };
 }
 
 let count = 0;

@@ -38,6 +38,7 @@ export class Connection implements Outlet {
   #caller: Caller | undefined;
   /** Until the connection has said who it is, then until its token ends. */
   #deadline: NodeJS.Timeout;
+  #turn = Promise.resolve();
   #unansweredPings = 0;
   #framesInSecond = 0;
   #second = 0;
@@ -81,6 +82,12 @@ export class Connection implements Outlet {
     } else {
       this.#socket.send(frame, { binary: false }, written && (() => written()));
     }
+  }
+
+  inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   /** What comes in afterwards is not looked at. */

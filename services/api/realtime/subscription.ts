@@ -21,6 +21,8 @@ const EMPTY_PAGE_PAUSE_MS = 20;
 export interface Outlet {
   /** @param written called when the frame has left for the network, or never will */
   push(frame: string | Buffer, written?: () => void): void;
+  /** Runs what writes a lot, one after the other: together they would pass for a slow reader. */
+  inTurn(work: () => Promise<void>): Promise<void>;
 }
 
 export class Subscription implements Reader {
@@ -53,7 +55,9 @@ export class Subscription implements Reader {
     feed.noteTail(tail);
     this.seq = Math.min(after ?? tail, tail);
     onAuthorized(tail);
-    while (!this.#ended && (this.seq < tail || !feed.join(this))) await this.#backfill();
+    while (!this.#ended && (this.seq < tail || !feed.join(this))) {
+      await this.#outlet.inTurn(() => this.#backfill());
+    }
   }
 
   deliver({ seq, frame }: LiveEntry): void {
@@ -70,6 +74,7 @@ export class Subscription implements Reader {
   }
 
   async #backfill(): Promise<void> {
+    if (this.#ended) return;
     const entries = await this.#held.readLog(this.seq, PAGE);
     const last = entries.at(-1);
     if (!last) return sleep(EMPTY_PAGE_PAUSE_MS);

@@ -1,0 +1,48 @@
+// `npm run demo`: two users register, open a chat and see each other's messages live, against a running Veche.
+import { type Message, VecheClient } from "../clients/ts/client.ts";
+
+const url = process.argv[2] ?? "http://localhost:3000";
+if (!/^https?:\/\//.test(url)) {
+  console.log("Usage: npm run demo [-- <url of a running Veche>]     default: http://localhost:3000");
+  process.exit(url.startsWith("-") ? 0 : 1);
+}
+
+const unique = Math.random().toString(36).slice(2, 8);
+
+async function signUp(name: string): Promise<VecheClient> {
+  const client = new VecheClient(url);
+  const email = `${name}.${unique}@example.com`;
+  await client.register({ email, password: "correct horse battery", nickname: `${name}_${unique}` });
+  console.log(`${name} registered as ${email}`);
+  return client;
+}
+
+try {
+  const [ann, bob] = [await signUp("ann"), await signUp("bob")];
+  const chat = await ann.openChat(bob.tokens?.user_id ?? "");
+  console.log(`ann opened chat ${chat} with bob\n`);
+
+  const [annLive, bobLive] = await Promise.all([ann.connect(), bob.connect()]);
+  const name = (message: Message) => (message.sender_id === ann.tokens?.user_id ? "ann" : "bob");
+  const seen = Promise.withResolvers<void>();
+  await annLive.subscribe(chat, (message) => {
+    console.log(`  ann sees  ${message.seq} ${name(message)}: ${message.text}`);
+    if (message.seq === 3) seen.resolve();
+  });
+  await bobLive.subscribe(chat, (message) =>
+    console.log(`  bob sees  ${message.seq} ${name(message)}: ${message.text}`),
+  );
+
+  await annLive.send(chat, "Hello, Bob!");
+  await bobLive.send(chat, "Hello, Ann! Does it work?");
+  await annLive.send(chat, "It does.");
+  await seen.promise;
+  await Promise.all([annLive.close(), bobLive.close()]);
+  console.log("\nEach message was in the database before it was acknowledged.");
+} catch (error) {
+  const refused = error instanceof TypeError;
+  console.error(
+    refused ? `Nothing answers at ${url}. Run \`npm start\` first.` : `It did not work: ${error}`,
+  );
+  process.exitCode = 1;
+}

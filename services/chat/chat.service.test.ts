@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { type Caller, call } from "../../lib/contract.ts";
+import { type ConversationId, newRoomId, newSessionId, newUserId } from "../../lib/ids.ts";
+import { type ChatBroker, startChat } from "../../test/support/chat.ts";
+
+let chat: ChatBroker;
+beforeAll(async () => {
+  chat = await startChat();
+});
+afterAll(() => chat.broker.stop());
+
+const somebody = (): Caller => {
+  const user: Caller = { id: newUserId(), sessionId: newSessionId(), role: "user" };
+  chat.users.add(user.id);
+  return user;
+};
+const as = (user: Caller) => ({ meta: { user } });
+
+async function chatOf(ann: Caller, bob: Caller): Promise<ConversationId> {
+  const { chat_id } = await call(
+    chat.broker,
+    "v1.chat.createDirectChat",
+    { participant_id: bob.id },
+    as(ann),
+  );
+  return chat_id as ConversationId;
+}
+
+const send = (user: Caller, id: string, text: string, nonce?: string) =>
+  call(chat.broker, "v1.chat.sendMessage", { id, text, nonce }, as(user));
+const list = (user: Caller, id: string, query: { limit?: number; cursor?: string; after?: number } = {}) =>
+  call(chat.broker, "v1.chat.listMessages", { id, ...query }, as(user));
+
+describe("a direct chat", () => {
+  test("is one for two people, whoever opens it", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    await expect(chatOf(bob, ann)).rejects.toMatchObject({ type: "ALREADY_EXISTS", data: { chat_id: id } });
+    const participant_ids = [ann.id, bob.id].sort();
+    expect(await call(chat.broker, "v1.chat.getChat", { id }, as(bob))).toMatchObject({
+      id,
+      participant_ids,
+    });
+    expect(await call(chat.broker, "v1.chat.listChatMembers", { id }, as(ann))).toEqual({
+      user_ids: participant_ids,
+    });
+  });
+
+  test("opened by both at once is made by one, and the other is told its id", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const tries = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, i) => (i % 2 ? chatOf(ann, bob) : chatOf(bob, ann))),
+    );
+    const made = tries.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    expect(made).toHaveLength(1);
+    for (const result of tries) {
+      if (result.status === "rejected") expect(result.reason.data).toEqual({ chat_id: made[0] });
+    }
+  });
+
+  test("needs somebody else who exists", async () => {
+    const ann = somebody();
+    await expect(chatOf(ann, ann)).rejects.toMatchObject({ type: "INVALID_ARGUMENT", code: 400 });
+    await expect(chatOf(ann, { ...ann, id: newUserId() })).rejects.toMatchObject({ type: "NOT_FOUND" });
+  });
+
+  test("is closed to others in all its actions", async () => {
+    const [ann, bob, eve] = [somebody(), somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    const everything = (user: Caller, conversation: string) => [
+      call(chat.broker, "v1.chat.getChat", { id: conversation }, as(user)),
+      call(chat.broker, "v1.chat.listChatMembers", { id: conversation }, as(user)),
+      call(chat.broker, "v1.chat.authorizeSubscription", { conversation }, as(user)),
+      send(user, conversation, "hello"),
+      list(user, conversation),
+    ];
+    for (const refused of everything(eve, id)) {
+      await expect(refused).rejects.toMatchObject({ type: "PERMISSION_DENIED" });
+    }
+    for (const missing of everything(eve, newRoomId())) {
+      await expect(missing).rejects.toMatchObject({ type: "NOT_FOUND" });
+    }
+    expect((await list(ann, id)).messages).toEqual([]);
+  });
+});
+
+describe("messages", () => {
+  test("are read newest first, by cursor, each once", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    for (let i = 1; i <= 7; i++) await send(i % 2 ? ann : bob, id, `number ${i}`);
+    const seen: number[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const page = await list(bob, id, { limit: 3, ...(cursor ? { cursor } : {}) });
+      expect(page.seq).toBe(7);
+      seen.push(...page.messages.map(({ seq }) => seq));
+      cursor = page.next_cursor;
+    } while (cursor);
+    expect(seen).toEqual([7, 6, 5, 4, 3, 2, 1]);
+    expect((await list(ann, id, { limit: 1 })).messages[0]).toMatchObject({
+      id: `${id}.0000000000000007`,
+      conversation_id: id,
+      sender_id: ann.id,
+      type: "message",
+      text: "number 7",
+    });
+  });
+
+  test("are read forward from behind a seq", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    for (let i = 1; i <= 5; i++) await send(ann, id, `number ${i}`);
+    const page = await list(bob, id, { after: 2, limit: 2 });
+    expect(page.messages.map(({ seq }) => seq)).toEqual([3, 4]);
+    expect(page).toMatchObject({ seq: 5, next_cursor: null });
+    expect((await list(bob, id, { after: 5 })).messages).toEqual([]);
+  });
+
+  test("a cursor of another chat is refused", async () => {
+    const [ann, bob, carl] = [somebody(), somebody(), somebody()];
+    const [one, two] = [await chatOf(ann, bob), await chatOf(ann, carl)];
+    for (let i = 0; i < 3; i++) await send(ann, one, "hello");
+    const { next_cursor } = await list(ann, one, { limit: 1 });
+    await expect(list(ann, two, { cursor: String(next_cursor) })).rejects.toMatchObject({
+      type: "INVALID_ARGUMENT",
+    });
+  });
+
+  test("the same nonce gets the same answer, with another text a 409", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    const first = await send(ann, id, "once", "n-1");
+    expect(await send(ann, id, "once", "n-1")).toEqual(first);
+    await expect(send(ann, id, "twice", "n-1")).rejects.toMatchObject({ type: "ALREADY_EXISTS", code: 409 });
+    expect(await send(bob, id, "his own", "n-1")).toMatchObject({ seq: 2 });
+  });
+});

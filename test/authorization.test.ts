@@ -1,0 +1,325 @@
+// Who may do what, route by route: a route that this file has no entry for fails it.
+import { glob } from "node:fs/promises";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import jwt from "jsonwebtoken";
+import type { ActionContract, Contract } from "../lib/contract.ts";
+import { newSessionId, newUserId } from "../lib/ids.ts";
+import { routes } from "../services/api/rest/routes.ts";
+import { eventually } from "./servers/eventually.ts";
+import { type Embedded, JWT_SECRET, startEmbedded } from "./support/embedded.ts";
+import { type Answer, request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
+import { fetchDocument, fillPath, type Operation, operationsOf } from "./support/openapi.ts";
+
+/** Ann has things, Bob shares some of them with her, Eve has no business with any. */
+interface World {
+  ann: SignedUp;
+  bob: SignedUp;
+  eve: SignedUp;
+  annsSession: string;
+  annsNickname: string;
+  /** Of Ann and Bob. */
+  chat: string;
+}
+
+type Params = Record<string, string>;
+
+interface Entry {
+  kind: "open" | "own" | "shared" | "foreign";
+  /** Of Eve's request for what is Ann's. */
+  status?: number;
+  /** In the path: what is Ann's. */
+  params?(world: World): Params;
+  /** With which Ann's own request would be served. */
+  body?(world: World): object;
+}
+
+/** Serves callers without a token. */
+const open = (_why: string): Entry => ({ kind: "open" });
+/** Has no resource of another: whom it concerns is the caller. */
+const own = (_why: string, body?: Entry["body"]): Entry => ({ kind: "own", body });
+/** Everybody who is signed in may. */
+const shared = (_why: string, params?: Entry["params"], query?: Entry["body"]): Entry => ({
+  kind: "shared",
+  params,
+  body: query,
+});
+/** Refuses Eve what is Ann's. */
+const foreign = (status: 403 | 404, params: Entry["params"], body?: Entry["body"]): Entry => ({
+  kind: "foreign",
+  status,
+  params,
+  body,
+});
+
+const annsChat = ({ chat }: World) => ({ id: chat });
+const text = () => ({ text: "I should not be here." });
+
+const entries: Record<string, Entry> = {
+  "POST /v1/register": open("nobody has an account before"),
+  "POST /v1/login": open("the password is what is asked for"),
+  "POST /v1/refresh": open("the refresh token is what is asked for"),
+  "GET /v1/auth/verify": own("tells whose token it is"),
+  "POST /v1/logout": own("ends the session of the token"),
+  "POST /v1/logout/all": own("ends the sessions of the caller"),
+  "GET /v1/sessions": own("lists the caller's"),
+  "DELETE /v1/sessions/{id}": foreign(404, ({ annsSession }) => ({ id: annsSession })),
+  "PATCH /v1/account": own("changes the caller's", () => ({ username: uniqueName("Name") })),
+  "DELETE /v1/account": own("deletes the caller's", ({ ann }) => ({ password: ann.password })),
+  "POST /v1/profile": own("fills in the caller's", () => ({ nickname: uniqueName("n") })),
+  "PATCH /v1/profile": own("changes the caller's", () => ({ bio: "Changed." })),
+  "GET /v1/me": own("shows the caller's"),
+  "GET /v1/profile/{id}": shared("profiles are for all users", ({ ann }) => ({ id: ann.userId })),
+  "GET /v1/profile/by-nickname/{nickname}": shared("as by id", ({ annsNickname }) => ({
+    nickname: annsNickname,
+  })),
+  "GET /v1/users/search": shared("as by id", undefined, ({ annsNickname }) => ({ query: annsNickname })),
+  "GET /v1/users": shared("as by id"),
+  "POST /v1/chats": own("opens one of the caller's", ({ eve }) => ({ participant_id: eve.userId })),
+  "GET /v1/chats/{id}": foreign(403, annsChat),
+  "GET /v1/chats/{id}/members": foreign(403, annsChat),
+  "GET /v1/chats/{id}/messages": foreign(403, annsChat),
+  "POST /v1/chats/{id}/messages": foreign(403, annsChat, text),
+  "POST /v1/chats/{id}/message": foreign(403, annsChat, text),
+};
+
+let veche: Embedded;
+let world: World;
+let operations: Operation[];
+let before: unknown;
+
+const api = <T = Record<string, unknown>>(method: string, path: string, token?: string, body?: object) =>
+  request<T>(veche.baseUrl, method, path, { token, body });
+
+beforeAll(async () => {
+  veche = await startEmbedded();
+  const annsNickname = uniqueName("n");
+  const [ann, bob, eve] = [
+    await signUp(veche.baseUrl, { nickname: annsNickname }),
+    await signUp(veche.baseUrl),
+    await signUp(veche.baseUrl),
+  ];
+  const chat = await api("POST", "/v1/chats", ann.accessToken, { participant_id: bob.userId });
+  const verified = await api("GET", "/v1/auth/verify", ann.accessToken);
+  world = {
+    ann,
+    bob,
+    eve,
+    annsNickname,
+    annsSession: String(verified.body.session_id),
+    chat: String(chat.body.chat_id),
+  };
+  await api("POST", `/v1/chats/${world.chat}/messages`, ann.accessToken, { text: "Only for Bob." });
+  operations = operationsOf(await fetchDocument(veche.baseUrl));
+  before = await annsThings();
+});
+afterAll(() => veche.stop());
+
+/** All that a refused request could have changed. */
+async function annsThings() {
+  const { accessToken } = world.ann;
+  const paths = ["/v1/me", "/v1/sessions", `/v1/chats/${world.chat}`, `/v1/chats/${world.chat}/messages`];
+  const answers = await Promise.all(paths.map((path) => api("GET", path, accessToken)));
+  return answers.map(({ status, body }) => ({ status, body }));
+}
+
+interface Attempt {
+  token?: string;
+  headers?: Record<string, string>;
+  query?: string;
+}
+
+/** The request for Ann's things that an entry describes. */
+function attempt({ key, method, path }: Operation, { token, headers, query = "" }: Attempt): Promise<Answer> {
+  const { params, body, kind } = entries[key] ?? {};
+  const given = body?.(world);
+  const inQuery = given !== undefined && kind === "shared";
+  const search = inQuery ? `?${new URLSearchParams(given as Params)}` : "";
+  return request(
+    veche.baseUrl,
+    method,
+    `${fillPath(path, (name) => params?.(world)[name] ?? "")}${query || search}`,
+    { token, headers, body: inQuery ? undefined : given },
+  );
+}
+
+const operationOf = (key: string): Operation => {
+  const found = operations.find((operation) => operation.key === key);
+  if (!found) throw new Error(`The document has no ${key}`);
+  return found;
+};
+const keysOf = (...kinds: Entry["kind"][]) =>
+  Object.keys(entries).filter((key) => kinds.some((kind) => entries[key]?.kind === kind));
+
+describe("the table above", () => {
+  test("has every route of the document, and no other", () => {
+    expect(Object.keys(entries).sort()).toEqual(operations.map(({ key }) => key).sort());
+  });
+
+  test("knows all routes that serve callers without a token", () => {
+    expect(operations.filter((operation) => operation.open).map(({ key }) => key)).toEqual(keysOf("open"));
+  });
+});
+
+describe("tokens", () => {
+  const signed = (more: jwt.SignOptions = {}, secret = JWT_SECRET, claims: object = {}) =>
+    jwt.sign({ sid: world.annsSession, role: "user", ...claims }, secret, {
+      subject: world.ann.userId,
+      issuer: "veche",
+      expiresIn: 900,
+      ...more,
+    });
+  const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  const reheaded = (token: string, header: object, signature = token.split(".")[2]) =>
+    `${encoded(header)}.${token.split(".")[1]}.${signature}`;
+  const promoted = (token: string) => {
+    const [header = "", payload = "", signature = ""] = token.split(".");
+    const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as object;
+    return `${header}.${encoded({ ...claims, role: "admin" })}.${signature}`;
+  };
+  const revoked = async () => {
+    const { email, password } = world.ann;
+    const { body } = await api("POST", "/v1/login", undefined, { email, password });
+    const token = String(body.access_token);
+    await api("POST", "/v1/logout", token);
+    await eventually(async () => (await api("GET", "/v1/me", token)).status === 401);
+    return token;
+  };
+  const invalid = 'Bearer error="invalid_token"';
+
+  test("of the form that the refused ones have are accepted", async () => {
+    expect((await api("GET", "/v1/me", signed())).status).toBe(200);
+  });
+
+  test.each<[string, string, () => Attempt | Promise<Attempt>]>([
+    ["none at all", "Bearer", () => ({})],
+    ["an empty one", invalid, () => ({ headers: { authorization: "Bearer " } })],
+    ["one in the query", "Bearer", () => ({ query: `?access_token=${world.ann.accessToken}` })],
+    ["one in a cookie", "Bearer", () => ({ headers: { cookie: `session=${world.ann.accessToken}` } })],
+    ["garbage", invalid, () => ({ token: "garbage" })],
+    ["garbage of three parts", invalid, () => ({ token: "eyJhbGciOiJIUzI1NiJ9.e30.AAAA" })],
+    ["another scheme", invalid, () => ({ headers: { authorization: "Basic YW5uOnNlY3JldA==" } })],
+    ["a refresh token", invalid, () => ({ token: world.ann.refreshToken })],
+    ["an expired one", invalid, () => ({ token: signed({ expiresIn: -1 }) })],
+    ["one that is not valid yet", invalid, () => ({ token: signed({ notBefore: 600 }) })],
+    ["one of another issuer", invalid, () => ({ token: signed({ issuer: "somebody" }) })],
+    ["one without a session", invalid, () => ({ token: signed({}, JWT_SECRET, { sid: undefined }) })],
+    [
+      "one with a role that there is not",
+      invalid,
+      () => ({ token: signed({}, JWT_SECRET, { role: "root" }) }),
+    ],
+    ["one signed with another key", invalid, () => ({ token: signed({}, `${JWT_SECRET}!`) })],
+    ["one signed with an unknown key id", invalid, () => ({ token: signed({ keyid: "1" }) })],
+    ["one signed with nothing", invalid, () => ({ token: reheaded(signed(), { alg: "none" }, "") })],
+    ["one whose algorithm was changed", invalid, () => ({ token: reheaded(signed(), { alg: "none" }) })],
+    ["one whose role was changed", invalid, () => ({ token: promoted(world.ann.accessToken) })],
+    ["one of a session that has ended", invalid, async () => ({ token: await revoked() })],
+  ])("%s: refused by every route that needs one", async (_name, authenticate, given) => {
+    const credentials = await given();
+    const answers: Record<string, string> = {};
+    for (const operation of operations.filter((each) => !each.open)) {
+      const { status, headers, body } = await attempt(operation, credentials);
+      const said = [status, body?.code, headers.get("content-type"), headers.get("www-authenticate")];
+      answers[operation.key] = said.join(" | ");
+    }
+    const right = `401 | UNAUTHENTICATED | application/problem+json; charset=utf-8 | ${authenticate}`;
+    expect(answers).toEqual(Object.fromEntries(Object.keys(answers).map((key) => [key, right])));
+    expect(await annsThings()).toEqual(before);
+  });
+});
+
+describe("what is another's", () => {
+  test.each(keysOf("foreign"))("%s: refused", async (key) => {
+    const status = entries[key]?.status;
+    const code = status === 403 ? "PERMISSION_DENIED" : "NOT_FOUND";
+    expect(await attempt(operationOf(key), { token: world.eve.accessToken })).toMatchObject({
+      status,
+      body: { code },
+    });
+    expect(await annsThings()).toEqual(before);
+  });
+
+  test.each(keysOf("shared"))("%s: shown, without what is private", async (key) => {
+    const { status, body } = await attempt(operationOf(key), { token: world.eve.accessToken });
+    expect(status).toBe(200);
+    for (const secret of [world.ann.email, world.annsSession, world.chat]) {
+      expect(JSON.stringify(body)).not.toContain(secret);
+    }
+  });
+
+  test.each(keysOf("own").filter((key) => key.startsWith("GET ")))("%s: not in it", async (key) => {
+    const { status, body } = await attempt(operationOf(key), { token: world.eve.accessToken });
+    expect(status).toBe(200);
+    for (const { userId, email } of [world.ann, world.bob]) {
+      expect(JSON.stringify(body)).not.toContain(userId);
+      expect(JSON.stringify(body)).not.toContain(email);
+    }
+    expect(JSON.stringify(body)).not.toContain(world.annsSession);
+  });
+});
+
+test("a cursor of another's list shows nothing of that list", async () => {
+  const { ann, eve } = world;
+  const { email, password } = ann;
+  const { body: signedIn } = await api("POST", "/v1/login", undefined, { email, password });
+  const { body } = await api("GET", "/v1/sessions?limit=1", ann.accessToken);
+  const stolen = await api("GET", `/v1/sessions?cursor=${body.next_cursor}`, eve.accessToken);
+  expect(JSON.stringify(stolen.body)).not.toContain(world.annsSession);
+  await api("POST", "/v1/logout", String(signedIn.access_token));
+});
+
+describe("actions", () => {
+  const contracts = new Map<string, ActionContract>();
+  const isContract = (value: unknown): value is Contract =>
+    typeof value === "object" &&
+    value !== null &&
+    Object.values(value).some((each) => typeof each === "object" && each !== null && "audience" in each);
+
+  beforeAll(async () => {
+    for await (const file of glob(fileURLToPath(new URL("../services/*/*.contract.ts", import.meta.url)))) {
+      const exported = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+      for (const contract of Object.values(exported).filter(isContract)) {
+        for (const [action, definition] of Object.entries(contract)) contracts.set(action, definition);
+      }
+    }
+  });
+
+  const actionsFor = (...audiences: ActionContract["audience"][]) =>
+    [...contracts].filter(([, { audience }]) => audiences.includes(audience)).map(([name]) => name);
+  const refusal = (action: string, meta: object) =>
+    veche.broker.call(action, {}, { meta }).then(
+      () => `${action}: served`,
+      ({ type }: { type: string }) => `${action}: ${type}`,
+    );
+
+  test("all have a contract", () => {
+    const served = veche.broker.registry.actions
+      .list({ skipInternal: true, onlyLocal: true })
+      .flatMap(({ name }: { name: string }) => (name.startsWith("api.") ? [] : [name]));
+    expect(served.sort()).toEqual([...contracts.keys()].sort());
+  });
+
+  test("for users refuse a call from nobody, those for administrators a user too", async () => {
+    const user = { id: newUserId(), sessionId: newSessionId(), role: "user" };
+    const [users, admins] = [actionsFor("user", "admin"), actionsFor("admin")];
+    expect(await Promise.all(users.map((name) => refusal(name, {})))).toEqual(
+      users.map((name) => `${name}: UNAUTHENTICATED`),
+    );
+    expect(await Promise.all(admins.map((name) => refusal(name, { user })))).toEqual(
+      admins.map((name) => `${name}: PERMISSION_DENIED`),
+    );
+  });
+
+  test("for services are on no route, nor under their own names", async () => {
+    const internal = new Set(actionsFor("services"));
+    expect(routes.filter(({ action }) => internal.has(action))).toEqual([]);
+    for (const name of internal) {
+      for (const path of [name, name.replaceAll(".", "/"), `api/${name}`, `~${name}`]) {
+        for (const method of ["GET", "POST"]) {
+          expect((await api(method, `/${path}`, world.eve.accessToken)).status).toBe(404);
+        }
+      }
+    }
+  });
+});
