@@ -57,3 +57,14 @@ test("production does not start on a secret of its own making, nor on a short on
   ]);
   expect(problems({ NODE_ENV: "production", JWT_SECRET: SECRET })).toEqual([]);
 });
+
+test.each(["10.0.0.0/33", "10.0.0", "everyone", "10.0.0.0/", "::1/129", "10.0.0.0/8x", "127.0.0.1,toString"])(
+  "%s is no TRUST_PROXY",
+  (TRUST_PROXY) => {
+    expect(problems({ TRUST_PROXY })).toEqual([expect.stringMatching(/^TRUST_PROXY must be addresses/)]);
+  },
+);
+
+test("addresses, ranges and names are one", () => {
+  expect(problems({ TRUST_PROXY: "loopback, 10.0.0.0/8,::1, 2001:db8::/32" })).toEqual([]);
+});

@@ -1,5 +1,6 @@
 /** All configuration: environment variables, parsed and checked once. Nothing else reads `process.env`. */
 import { z } from "zod";
+import { ADDRESS_LIST_RULE, isAddressList } from "./address-list.ts";
 import { ConfigError, flag, integer, list, optional, readVariables, url } from "./config-values.ts";
 
 /** The variables, in the order of the README's table. An empty one counts as absent. */
@@ -44,7 +45,7 @@ export const Variables = z.object({
   SIGN_IN_LOCK_S: integer(1, 86_400).default(900),
   REGISTRATIONS_PER_ADDRESS_PER_HOUR: integer(1, 1_000_000).default(100),
 
-  TRUST_PROXY: list.default([]),
+  TRUST_PROXY: list.refine(isAddressList, ADDRESS_LIST_RULE).default([]),
   CORS_ORIGIN: list.default([]),
   PUBLIC_URL: optional(url("http:", "https:")),
   REQUEST_TIMEOUT_MS: integer(100, 120_000).default(5_000),

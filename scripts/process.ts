@@ -19,6 +19,8 @@ export function configFromEnvironment(guest = false): Config {
 /** A process by itself locks its DATA_DIR and makes the secrets that it was not given. */
 export async function prepare(config: Config): Promise<{ config: Config; keys: KeyRing }> {
   const directory = config.DATA_DIR;
+  // What can be wrong is found before anything is touched.
+  if (config.JWT_KEYS_DIR) orEnd(() => keyRing(config));
   if (config.cluster || directory === undefined) return { config, keys: orEnd(() => keyRing(config)) };
   await lockDataDir(directory).catch((error: Error) => end([error.message]));
   return orEnd(() => {
@@ -31,13 +33,24 @@ export async function prepare(config: Config): Promise<{ config: Config; keys: K
   });
 }
 
+const PORT_TAKEN = /^Port (\d+) is already in use!$/;
+
 export async function makeBroker(config: Config, options: BrokerOptions = {}): Promise<ServiceBroker> {
   const prepared = await prepare(config);
-  return new ServiceBroker({ ...brokerOptions(prepared.config, prepared.keys), ...options });
+  const broker = new ServiceBroker({ ...brokerOptions(prepared.config, prepared.keys), ...options });
+  // Moleculer's own way logs a stack, and not where who typed the command looks.
+  broker.fatal = (message) =>
+    end([message.replace(PORT_TAKEN, "PORT $1 is in use by another process. Set another PORT.")]);
+  return broker;
 }
 
 function keyRing({ JWT_KEYS_DIR, JWT_SECRET = "" }: Config): KeyRing {
-  return JWT_KEYS_DIR ? directoryKeyRing(JWT_KEYS_DIR) : secretKeyRing(JWT_SECRET);
+  if (!JWT_KEYS_DIR) return secretKeyRing(JWT_SECRET);
+  try {
+    return directoryKeyRing(JWT_KEYS_DIR);
+  } catch (error) {
+    throw new Error(`JWT_KEYS_DIR: ${(error as Error).message}`);
+  }
 }
 
 function orEnd<T>(work: () => T): T {

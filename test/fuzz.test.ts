@@ -1,42 +1,32 @@
 // No input gets a 5xx, none hangs, and what is refused says why. Driven by the OpenAPI document: new routes take part.
-import { Agent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
-import { connect } from "node:net";
-import { text as textOf } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { type Embedded, startEmbedded } from "./support/embedded.ts";
-import { request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
+import {
+  exchangeBytes,
+  type Received,
+  request,
+  requestVerbatim,
+  type SignedUp,
+  signUp,
+  uniqueName,
+  type Verbatim,
+} from "./support/http.ts";
 import { AnswerCheck, fetchDocument, fillPath, type Operation, type Schema } from "./support/openapi.ts";
 
-/** For each kind of input, all routes together. */
-const BUDGET_MS = 5_000;
-/** Of one route and kind of input, where time is left. */
+/** Of one property, all routes together. */
+const BUDGET_MS = 4_000;
+/** Of one property and route, where time is left. */
 const RUNS = 150;
-/** No answer may take longer, the ones that wait for a body that does not come too. */
+/** No answer may take longer. */
 const DEADLINE_MS = 3_000;
 
-interface Sent {
-  /** As it goes out, with the query: nothing is normalized. */
-  target: string;
-  body?: string | Buffer;
-  headers?: Record<string, string>;
-}
-
-interface Received {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: Record<string, unknown> | null;
-}
-
-const agent = new Agent({ keepAlive: true, maxSockets: 4 });
 let veche: Embedded;
 let check: AnswerCheck;
 let caller: SignedUp;
 let bystander: SignedUp;
-let before: unknown;
-/** What exists, for path params and fields by the name. */
+/** What there is, by the names that fields and path params have. */
 let known: Record<string, string[]>;
-let cursors: Record<string, string>;
 
 beforeAll(async () => {
   const never = "1000000";
@@ -49,175 +39,502 @@ beforeAll(async () => {
   });
   check = new AnswerCheck(await fetchDocument(veche.baseUrl));
   bystander = await signUp(veche.baseUrl, { nickname: uniqueName("fuzz") });
-  before = await ask("GET", "/v1/me", bystander);
+  await signUp(veche.baseUrl, { nickname: uniqueName("fuzz") });
   await newCaller();
-  cursors = await harvestCursors();
 });
-afterAll(async () => {
-  agent.destroy();
-  await veche.stop();
-});
+afterAll(() => veche.stop());
 
-const ask = async (method: string, path: string, { accessToken }: SignedUp, body?: object) =>
-  (await request<Record<string, string>>(veche.baseUrl, method, path, { token: accessToken, body })).body;
-
-/** Somebody who has something in each list. Requests that went through may have ended the account of the one before. */
+/** Somebody who has something in each list. */
 async function newCaller(): Promise<void> {
-  caller = await signUp(veche.baseUrl, { nickname: uniqueName("fuzz") });
-  const { email, password, accessToken, userId } = caller;
-  await request(veche.baseUrl, "POST", "/v1/login", { body: { email, password } });
-  const chat = String((await ask("POST", "/v1/chats", caller, { participant_id: bystander.userId })).chat_id);
-  for (const text of ["one", "two"]) await ask("POST", `/v1/chats/${chat}/messages`, caller, { text });
-  const ids = [userId, bystander.userId, chat];
-  const { session_id = "" } = await ask("GET", "/v1/auth/verify", caller);
-  known = {
-    id: [...ids, session_id],
-    participant_id: ids,
-    user_id: ids,
-    password: [password],
-    email: [email],
-  };
-  expect(accessToken).not.toBe("");
-}
-
-/** operation → a cursor of its list. */
-async function harvestCursors(): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  const [, , chat = ""] = known.id ?? [];
-  for (const { key, path, parameters } of check.operations) {
-    if (!parameters.some(({ name }) => name === "cursor")) continue;
-    const needed = parameters.some(({ name }) => name === "query") ? "&query=fuzz" : "";
-    const target = `${fillPath(path, () => chat)}?limit=1${needed}`;
-    const { body } = await send("GET", { target });
-    if (typeof body?.next_cursor === "string") found[key] = body.next_cursor;
+  caller = await signUp(veche.baseUrl);
+  const { email, password, accessToken: token, userId, refreshToken } = caller;
+  const { body: session } = await request(veche.baseUrl, "POST", "/v1/login", { body: { email, password } });
+  const body = { participant_id: bystander.userId };
+  const chat = String((await request(veche.baseUrl, "POST", "/v1/chats", { token, body })).body.chat_id);
+  for (const text of ["one", "two"]) {
+    await request(veche.baseUrl, "POST", `/v1/chats/${chat}/messages`, { token, body: { text } });
   }
-  return found;
+  const { body: verified } = await request(veche.baseUrl, "GET", "/v1/auth/verify", {
+    token: String(session.access_token),
+  });
+  const ids = [userId, bystander.userId, chat];
+  known = {
+    id: [...ids, String(verified.session_id)],
+    user_id: ids,
+    participant_id: ids,
+    email: [email],
+    password: [password],
+    refresh_token: [refreshToken],
+    query: ["fuzz"],
+  };
 }
 
-function send(method: string, { target, body, headers = {} }: Sent): Promise<Received> {
-  const { hostname, port } = new URL(veche.baseUrl);
-  return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(
-      {
-        agent,
-        hostname,
-        port,
-        method,
-        path: target,
-        headers: {
-          authorization: `Bearer ${caller.accessToken}`,
-          ...(body === undefined
-            ? {}
-            : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
-          ...headers,
-        },
-        signal: AbortSignal.timeout(DEADLINE_MS),
+const send = (sent: Verbatim): Promise<Received> =>
+  requestVerbatim(
+    veche.baseUrl,
+    {
+      ...sent,
+      headers: {
+        authorization: `Bearer ${caller.accessToken}`,
+        ...(sent.body === undefined ? {} : { "content-type": "application/json" }),
+        ...sent.headers,
       },
-      (answer) => {
-        textOf(answer).then((text) => {
-          const parsed = text === "" ? null : (JSON.parse(text) as Received["body"]);
-          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: parsed });
-        }, reject);
-      },
-    );
-    outgoing.on("error", reject);
-    outgoing.end(body);
-  });
-}
+    },
+    DEADLINE_MS,
+  );
+
+/** What any HTTP request may get that is malformed: not said at each route. */
+const OF_MALFORMED = [400, 404, 405, 413, 415, 431];
 
 /** Sends it and looks at what holds for every answer. */
-async function probe({ method, key, responses }: Operation, sent: Sent): Promise<Received> {
-  const answer = await send(method, sent);
-  const { status, headers, body } = answer;
-  const said = `${key} answered ${status} ${JSON.stringify(body)}`;
-  if (status >= 500 || status < 200) throw new Error(said);
+async function probe(
+  { method, key, responses }: Operation,
+  sent: Omit<Verbatim, "method">,
+): Promise<Received> {
+  const answer = await send({ method, ...sent });
+  const { status, body } = answer;
+  const headers = new Headers(answer.headers as Record<string, string>);
+  const refuse = (why: string) => {
+    throw new Error(`${key} (${sent.target}) answered ${status} ${JSON.stringify(body)}: ${why}`);
+  };
+  if (status >= 500 || status < 200) refuse("not a status for any input");
+  if (status !== 431 && !/^[\x21-\x7e]{1,128}$/.test(headers.get("x-request-id") ?? ""))
+    refuse("no request id");
   if (status >= 400) {
-    if (!headers["content-type"]?.startsWith("application/problem+json")) throw new Error(said);
-    if (body?.status !== status || body.request_id !== headers["x-request-id"]) throw new Error(said);
-    if (/node_modules|\n\s+at |moleculer|nedb|mongo|\.ts\b/i.test(JSON.stringify(body)))
-      throw new Error(said);
+    if (!headers.get("content-type")?.startsWith("application/problem+json")) refuse("not a problem");
+    if (body?.status !== status || body.request_id !== answer.headers["x-request-id"])
+      refuse("a wrong problem");
+    if (/node_modules|\n\s+at |moleculer|nedb|mongo/i.test(JSON.stringify(body))) refuse("tells internals");
   }
-  // What any HTTP request may get that is malformed needs no word at each route.
-  if (responses[status] || ![400, 404, 405, 413, 415, 431].includes(status)) {
-    const faults = check.faultsOf(method, sent.target, { ...answer, headers: new Headers(flat(headers)) });
-    if (faults.length > 0) throw new Error(`${said}, not as documented: ${faults.join("; ")}`);
+  if (responses[status] || !OF_MALFORMED.includes(status)) {
+    const faults = check.faultsOf(method, sent.target, { status, headers, body });
+    if (faults.length > 0) refuse(faults.join("; "));
   }
+  // A request that went through may have ended the caller's session, or changed its password.
   const spent = status < 300 && method !== "GET" && /logout|account|session/.test(key);
-  if (spent || (status === 401 && (await send("GET", { target: "/v1/me" })).status === 401))
+  if (spent || (status === 401 && (await send({ method: "GET", target: "/v1/me" })).status === 401)) {
     await newCaller();
+  }
   return answer;
 }
 
-const flat = (headers: IncomingHttpHeaders): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+const refusedPaths = ({ body }: Received): string[] =>
+  ((body?.errors ?? []) as { path: string }[]).map(({ path }) => path);
 
-const pathsOf = ({ errors = [] }: { errors?: unknown }): string[] =>
-  (errors as { path: string }[]).map(({ path }) => path);
-
-// ---- What is well-formed
-
-const typesOf = ({ type, anyOf, const: only, enum: some }: Schema): string[] =>
-  type !== undefined
-    ? [type].flat()
-    : Array.isArray(anyOf)
-      ? anyOf.flatMap((each: Schema) => typesOf(each))
-      : [only, some].flat().map((value) => typeof value);
-
-/** Values that a schema allows, as far as it says; those of `known` among them. */
+/** Values that a schema allows, as far as it says; those that are known among them. */
 function allowed(name: string, schema: Schema): fc.Arbitrary<unknown> {
-  const { type, pattern, anyOf, minimum = 0, maximum = 100, minLength = 0, maxLength = 40 } = schema;
+  const { type, pattern, anyOf, items, minimum = 0, maximum = 100, minLength = 0, maxLength = 40 } = schema;
   if (Array.isArray(schema.enum)) return fc.constantFrom(...schema.enum);
   if (Array.isArray(anyOf)) return fc.oneof(...anyOf.map((each: Schema) => allowed(name, each)));
   if (Array.isArray(type)) return fc.oneof(...type.map((each) => allowed(name, { ...schema, type: each })));
   if (type === "object") return wellFormed(schema);
-  if (type === "array") return fc.array(allowed(name, schema.items as Schema), { maxLength: 3 });
+  if (type === "array") return fc.array(allowed(name, items as Schema), { maxLength: 3 });
   if (type === "boolean") return fc.boolean();
   if (type === "null") return fc.constant(null);
   if (type === "integer" || type === "number") {
     return fc.integer({ min: Number(minimum), max: Math.min(Number(maximum), 2 ** 31 - 1) });
   }
-  const drawn =
-    pattern !== undefined
-      ? fc.stringMatching(new RegExp(pattern))
-      : name === "email"
-        ? fc.uuid().map((id) => `${id}@example.com`)
-        : name.endsWith("_url")
-          ? fc.webUrl()
-          : fc.string({
-              unit: "binary",
-              minLength: Number(minLength),
-              maxLength: Math.min(Number(maxLength), 40),
-            });
+  const drawn = () => {
+    if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
+    if (name === "email") return fc.uuid().map((id) => `${id}@example.com`);
+    if (name.endsWith("_url")) return fc.webUrl();
+    const longest = Math.min(Number(maxLength), Number(minLength) + 40);
+    return fc.string({ unit: "binary", minLength: Number(minLength), maxLength: longest });
+  };
+  if (known[name] === undefined) return drawn();
   // Looked up at each draw: the caller may be another by then.
-  const there = fc.nat().map((n) => known[name]?.[n % known[name].length]);
-  return known[name] === undefined ? drawn : fc.oneof(there, drawn);
+  return fc.oneof({ arbitrary: fc.nat().map((n) => pick(name, n)), weight: 3 }, drawn());
 }
+
+const pick = (name: string, n: number): string => known[name]?.[n % known[name].length] ?? "";
 
 function wellFormed({ properties = {}, required = [] }: Schema): fc.Arbitrary<Record<string, unknown>> {
   const fields = Object.entries(properties).map(([name, schema]) => [name, allowed(name, schema)] as const);
   return fc.record(Object.fromEntries(fields), { requiredKeys: required });
 }
 
-const pathOf = (operation: Operation): fc.Arbitrary<string> =>
-  fc
-    .record(paramsIn(operation, "path"))
-    .map((params) => fillPath(operation.path, (name) => encodeURIComponent(String(params[name]))));
+/** The params of a route in its path or its query, as a schema of their own. */
+function paramsOf({ parameters }: Operation, where: "path" | "query"): Schema {
+  const there = parameters.filter((parameter) => parameter.in === where);
+  return {
+    properties: Object.fromEntries(there.map(({ name, schema }) => [name, schema])),
+    required: there.filter(({ required }) => required).map(({ name }) => name),
+  };
+}
 
-const paramsIn = ({ parameters }: Operation, where: "path" | "query") =>
-  Object.fromEntries(
-    parameters.flatMap(({ in: at, name, schema }) => (at === where ? [[name, allowed(name, schema)]] : [])),
+const encoded = (value: unknown): string => encodeURIComponent(String(value).toWellFormed());
+
+const pathOf = (operation: Operation): fc.Arbitrary<string> =>
+  wellFormed(paramsOf(operation, "path")).map((params) =>
+    fillPath(operation.path, (name) => encoded(params[name])),
   );
 
-const queryOf = (operation: Operation): fc.Arbitrary<string> =>
-  fc
-    .record(paramsIn(operation, "query"), {
-      requiredKeys: operation.parameters.flatMap(({ in: at, name, required }) =>
-        at === "query" && required ? [name] : [],
-      ),
-    })
-    .map((params) => {
-      const pairs = Object.entries(params).map(([name, value]) => `${name}=${encoded(String(value))}`);
-      return pairs.length > 0 ? `?${pairs.join("&")}` : "";
-    });
+const targetOf = (operation: Operation): fc.Arbitrary<string> =>
+  fc.tuple(pathOf(operation), wellFormed(paramsOf(operation, "query"))).map(([path, params]) => {
+    const pairs = Object.entries(params).map(([name, value]) => `${name}=${encoded(value)}`);
+    return `${path}?${pairs.join("&")}`;
+  });
 
-const encoded = (text: string): string => encodeURIComponent(text.toWellFormed());
+/** Fields as the text of a JSON object: some of what is hostile is no value that could be serialized. */
+const jsonOf = (fields: [string, string][]): string =>
+  `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(",")}}`;
+
+const fieldsOf = (value: Record<string, unknown>): [string, string][] =>
+  Object.entries(value).map(([name, field]) => [name, JSON.stringify(field)]);
+
+const nested = (depth: number, open: string, close: string) => `${open.repeat(depth)}1${close.repeat(depth)}`;
+
+/** JSON texts in the place of a field. */
+const HOSTILE = [
+  ...["null", "true", "0", "-0", "1.5", "1e309", "-1e309", "9007199254740993", "[]", "{}", '""', '[""]'],
+  ...['{"$gt":""}', '{"$ne":null}', '{"$where":"1"}', '{"$set":{"role":"admin"}}', '[{"$gt":""}]'],
+  ...['{"__proto__":{"admin":true}}', '{"constructor":{"prototype":{"admin":true}}}', '{"length":-1}'],
+  ...['"\\u0000"', '"\\ud800"', '"\\udfff\\ud800"', '"\\u202e\\ufeff"', '"__proto__"', '"../../etc/passwd"'],
+  ...[10_000, 60_000, 70_000].map((length) => `"${"a".repeat(length)}"`),
+  ...[nested(20, "[", "]"), nested(40, "[", "]"), nested(10_000, "[", "]"), nested(9_000, '{"a":', "}")],
+];
+const UNKNOWN = [
+  "__proto__",
+  "constructor",
+  "toString",
+  "$where",
+  "",
+  "a.b",
+  "role",
+  "_id",
+  "is_admin",
+  "é☃",
+];
+const hostile = fc.oneof(
+  { arbitrary: fc.constantFrom(...HOSTILE), weight: 4 },
+  fc.json({ maxDepth: 4 }),
+  fc.string({ unit: "binary", maxLength: 300 }).map((text) => JSON.stringify(text)),
+);
+
+const typeOf = (value: unknown): string => {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  return Number.isInteger(value) ? "integer" : typeof value;
+};
+const typesOf = ({ type, anyOf = [], enum: some = [] }: Schema): string[] => [
+  ...[type ?? []].flat(),
+  ...(anyOf as Schema[]).flatMap(typesOf),
+  ...(some as unknown[]).map(typeOf),
+];
+
+/** Runs a property for each route, within the budget. */
+async function forEachRoute<T>(
+  routes: Operation[],
+  inputsOf: (operation: Operation) => fc.Arbitrary<T>,
+  holds: (operation: Operation, input: T) => Promise<void>,
+): Promise<void> {
+  for (const operation of routes) {
+    await fc.assert(
+      fc.asyncProperty(inputsOf(operation), (input) => holds(operation, input)),
+      { numRuns: RUNS, interruptAfterTimeLimit: BUDGET_MS / routes.length },
+    );
+  }
+}
+const withBody = () => check.operations.filter(({ body }) => body !== undefined);
+
+describe("bodies", () => {
+  test("well-formed requests reach what is behind the checks", async () => {
+    const reached = new Set<string>();
+    await forEachRoute(
+      check.operations,
+      (operation) => fc.tuple(targetOf(operation), wellFormed(operation.body ?? {})),
+      async (operation, [target, fields]) => {
+        const body = operation.body ? JSON.stringify(fields) : undefined;
+        const { status } = await probe(operation, { target, body });
+        if (status < 300) reached.add(operation.key);
+      },
+    );
+    expect(reached.size).toBeGreaterThan(check.operations.length / 2);
+  });
+
+  test("a hostile field is refused by name where its type is wrong", async () => {
+    const inputs = (operation: Operation) =>
+      fc.tuple(
+        pathOf(operation),
+        wellFormed(operation.body ?? {}),
+        fc.constantFrom(...Object.keys(operation.body?.properties ?? {})),
+        hostile,
+      );
+    await forEachRoute(withBody(), inputs, async (operation, [target, fields, name, value]) => {
+      const others = fieldsOf(fields).filter(([field]) => field !== name);
+      const body = jsonOf([...others, [name, value]]);
+      const answer = await probe(operation, { target, body });
+      if (typesOf(operation.body?.properties?.[name] ?? {}).includes(typeOf(JSON.parse(value)))) return;
+      if (answer.status === 413 || answer.body?.detail === "The body is nested too deeply.") return;
+      const named = refusedPaths(answer).some((path) => path === name || path.startsWith(`${name}.`));
+      if (answer.status !== 400 || !named)
+        throw new Error(`${name} was let through: ${JSON.stringify(answer)}`);
+    });
+  });
+
+  test("unknown fields are refused by name", async () => {
+    for (const operation of withBody()) {
+      const [target = ""] = fc.sample(pathOf(operation), 1);
+      const [fields = {}] = fc.sample(wellFormed(operation.body ?? {}), 1);
+      const unknown = [...UNKNOWN, ...operation.path.matchAll(/(?<=\{)[^}]+/g).map(String)];
+      for (const name of unknown.filter((each) => !operation.body?.properties?.[each])) {
+        const answer = await probe(operation, { target, body: jsonOf([...fieldsOf(fields), [name, '"x"']]) });
+        expect([operation.key, answer.status, refusedPaths(answer)]).toEqual([operation.key, 400, [name]]);
+      }
+    }
+  });
+
+  test("what is not a JSON object is refused", async () => {
+    const cut = (operation: Operation) =>
+      fc.tuple(pathOf(operation), wellFormed(operation.body ?? {}), fc.nat()).map(([target, fields, at]) => {
+        const body = Buffer.from(JSON.stringify(fields));
+        return { target, body: body.subarray(0, 1 + (at % Math.max(1, body.length - 1))) };
+      });
+    await forEachRoute(withBody(), cut, async (operation, sent) => {
+      const { status } = await probe(operation, sent);
+      if (status !== 400 && sent.body.length > 1) throw new Error(`${sent.body} was answered ${status}`);
+    });
+    const bodies = ["[]", "1", '"{}"', "null", "{]", "{'a':1}", "NaN", "\u0000", " ", "{}{}", '{"a":1,}'];
+    for (const operation of check.operations) {
+      const [target = ""] = fc.sample(pathOf(operation), 1);
+      for (const body of [...bodies, Buffer.from('{"a":"\xff"}', "latin1"), Buffer.alloc(70_000, "[")]) {
+        const { status } = await probe(operation, { target, body });
+        expect([operation.key, body, status]).toEqual([
+          operation.key,
+          body,
+          body.length > 65_536 && status !== 400 ? 413 : 400,
+        ]);
+      }
+    }
+  });
+
+  test("and so is what does not say that it is JSON", async () => {
+    const types = [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "multipart/form-data",
+      "",
+      "json",
+      "a/b;=,",
+    ];
+    const wrong = ["application/json; charset=utf-16", "application/jsonp", "application/json, text/plain"];
+    for (const operation of withBody()) {
+      const [target = ""] = fc.sample(pathOf(operation), 1);
+      for (const headers of [
+        ...[...types, ...wrong].map((type) => ({ "content-type": type })),
+        { "content-encoding": "gzip" },
+        { "content-encoding": "br, gzip" },
+      ]) {
+        const { status } = await probe(operation, { target, body: "{}", headers });
+        expect([operation.key, headers, status]).toEqual([operation.key, headers, 415]);
+      }
+    }
+  });
+});
+
+describe("paths, queries and headers", () => {
+  const latin1 = "\u00e9";
+  const SEGMENTS = [
+    ...[
+      "",
+      ".",
+      "..",
+      "%2e%2e",
+      "%00",
+      "%2f",
+      "%2F..%2F",
+      "%5c",
+      "%20",
+      "%",
+      "%zz",
+      "%ff",
+      "%ed%a0%80",
+      latin1,
+    ],
+    ...["-1", "0", "1e3", "0x10", "9007199254740992", "99999999999999999", "null", "undefined", "__proto__"],
+    ...["constructor", "{id}", "*", ":id", "$ne", ";a=b", "%7B%22%24gt%22%3A%22%22%7D", encoded("é☃")],
+    ...["a", "1", "%41"].map((letter) => letter.repeat(4_000)),
+  ];
+  const QUERIES = [
+    ...[
+      "%",
+      "limit=%zz",
+      "limit=%ff",
+      "limit=1&limit=2",
+      "limit[]=1",
+      "limit[$gt]=1",
+      "limit",
+      "=",
+      "=&=",
+      "&&&",
+    ],
+    ...[
+      "limit=0",
+      "limit=-1",
+      "limit=1e309",
+      "limit=1.5",
+      "limit=0x10",
+      "limit=NaN",
+      "limit=99999999999999999999",
+    ],
+    ...[
+      "cursor=",
+      "cursor=%00",
+      "query=%00",
+      "query=%ed%a0%80",
+      "after=-1",
+      "after=9007199254740993",
+      latin1,
+    ],
+    ...[
+      "__proto__=1",
+      "__proto__[a]=1",
+      "constructor[prototype][a]=1",
+      "a=1&".repeat(3_000),
+      "a".repeat(9_000),
+    ],
+  ];
+  const HEADERS: Record<string, string>[] = [
+    ...["", latin1, "a b", "a".repeat(500), "{}"].map((id) => ({ "x-request-id": id })),
+    ...[
+      "",
+      "00",
+      "00-x-y-01",
+      `00-${"0".repeat(32)}-${"0".repeat(16)}-01`,
+      `ff-${"1".repeat(300)}`,
+      latin1,
+    ].map((traceparent) => ({ traceparent })),
+    { accept: "a/b;q=x", "accept-encoding": "nonsense", "accept-language": "*".repeat(1_000) },
+    { "x-correlation-id": "a\tb", "x-http-method-override": "DELETE", "x-forwarded-for": "1, 2, 3" },
+    { range: "bytes=9-1", "if-none-match": "*", "if-modified-since": "never", cookie: "=;=;%ff" },
+    Object.fromEntries(Array.from({ length: 1_500 }, (_, i) => [`h${i}`, ""])),
+    { "x-large": "a".repeat(20_000) },
+  ];
+
+  test("a path param that can be no id is refused", async () => {
+    for (const operation of check.operations.filter(({ path }) => path.includes("{"))) {
+      for (const segment of SEGMENTS) {
+        const { status } = await probe(operation, { target: fillPath(operation.path, () => segment) });
+        expect([operation.key, segment, status >= 400]).toEqual([operation.key, segment, true]);
+      }
+    }
+  });
+
+  test("hostile queries and headers do no harm, and unknown params are refused by name", async () => {
+    const routes = check.operations.filter(({ path }) => !/logout|account/.test(path));
+    await forEachRoute(routes, targetOf, async (operation, target) => {
+      await probe(operation, { target: `${target}&${fc.sample(fc.constantFrom(...QUERIES), 1)}` });
+    });
+    for (const operation of check.operations) {
+      const [target = ""] = fc.sample(pathOf(operation), 1);
+      for (const query of QUERIES) await probe(operation, { target: `${target}?${query}` });
+      for (const headers of HEADERS) await probe(operation, { target, headers });
+      for (const name of UNKNOWN.filter((each) => each !== "")) {
+        const answer = await probe(operation, { target: `${target}?${encoded(name)}=x` });
+        expect([operation.key, answer.status, refusedPaths(answer)]).toEqual([operation.key, 400, [name]]);
+      }
+    }
+  });
+
+  test("cursors that are garbage, forged or of another list do no harm", async () => {
+    const lists = check.operations.filter(({ parameters }) =>
+      parameters.some(({ name }) => name === "cursor"),
+    );
+    const pathTo = ({ path, parameters }: Operation) =>
+      `${fillPath(path, () => known.id?.[2] ?? "")}?limit=1${parameters.some(({ name }) => name === "query") ? "&query=fuzz" : ""}`;
+    const cursors = new Map<string, string>();
+    for (const list of lists) {
+      const { body } = await probe(list, { target: pathTo(list) });
+      if (typeof body?.next_cursor === "string") cursors.set(list.key, body.next_cursor);
+    }
+    expect(cursors.size).toBeGreaterThan(0);
+    const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    for (const list of lists) {
+      const [name, after] = JSON.parse(
+        Buffer.from(cursors.get(list.key) ?? "WyIiXQ", "base64url").toString(),
+      );
+      const keys = [
+        "",
+        "\u0000",
+        "\uffff",
+        "-1",
+        "1e309",
+        "NaN",
+        "2.5",
+        "__proto__",
+        ".",
+        "/",
+        "9".repeat(300),
+      ];
+      const forged = [...keys, `${after}\u0000`, `${after}.`].map((key) => encode([name, key]));
+      const shapes = [
+        [name],
+        [name, null],
+        [name, 1],
+        [name, { $gt: "" }],
+        [name, [after]],
+        [name, "a", "b"],
+        {},
+        null,
+      ];
+      const garbage = ["", "x", "====", "%00", "%ff", "a".repeat(512), "a".repeat(600), encode(["", ""])];
+      const others = [...cursors].flatMap(([key, cursor]) => (key === list.key ? [] : [cursor]));
+      const foreign = others.filter(
+        (cursor) => JSON.parse(Buffer.from(cursor, "base64url").toString())[0] !== name,
+      );
+      for (const cursor of [...forged, ...others])
+        await probe(list, { target: `${pathTo(list)}&cursor=${cursor}` });
+      for (const cursor of [...shapes.map(encode), ...garbage, ...foreign]) {
+        const { status } = await probe(list, { target: `${pathTo(list)}&cursor=${cursor}` });
+        expect([list.key, cursor, status]).toEqual([list.key, cursor, 400]);
+      }
+    }
+  });
+});
+
+describe("what is hardly HTTP", () => {
+  const to = (line: string, headers: string[] = [], body = "") =>
+    [`${line} HTTP/1.1`, "Host: veche", ...headers, "", body].join("\r\n");
+  const post = (headers: string[], body: string) =>
+    to("POST /v1/login", ["Content-Type: application/json", ...headers], body);
+
+  test.each<[string, string, number, boolean?]>([
+    ["a body that ends too early", post(["Content-Length: 50"], '{"a":'), 400],
+    ["a body that does not come", post(["Content-Length: 50"], '{"a":'), 408, true],
+    ["a body longer than announced", post(["Content-Length: 5"], '{"a":1}'), 400],
+    ["a negative length", post(["Content-Length: -1"], "{}"), 400],
+    ["two lengths", post(["Content-Length: 2", "Content-Length: 3"], "{}"), 400],
+    ["a length and chunks", post(["Content-Length: 2", "Transfer-Encoding: chunked"], "{}"), 400],
+    ["chunks that are none", post(["Transfer-Encoding: chunked"], "zz\r\n{}\r\n0\r\n\r\n"), 400],
+    ["another transfer encoding", post(["Transfer-Encoding: gzip"], "{}"), 400],
+    ["no host", "GET /v1/me HTTP/1.1\r\n\r\n", 400],
+    ["a null byte in the path", to("GET /v1/\u0000"), 400],
+    ["a null byte in a header", to("GET /v1/me", ["X-A: \u0000"]), 400],
+    ["a target that is no URL", to("GET http://[/v1/me"), 400],
+    ["another HTTP", "GET /v1/me HTTP/9.9\r\n\r\n", 400],
+    ["no HTTP", "\u0016\u0003\u0001\u0002\r\n\r\n", 400],
+    ["an unknown method", to("BREW /v1/me"), 400],
+    ["a method that no path has", to("TRACE /v1/me", ["Connection: close"]), 405],
+    ["an expectation", post(["Expect: 200-maybe", "Content-Length: 2"], "{}"), 417],
+  ])("%s: refused", async (_name, bytes, status, open = false) => {
+    const answer = await exchangeBytes(veche.baseUrl, bytes, open, DEADLINE_MS);
+    expect(answer).toMatch(
+      new RegExp(`^HTTP/1.1 ${status} [^]*application/problem\\+json[^]*"status":${status}`),
+    );
+  });
+});
+
+test("after all that the server is well, and nobody else has noticed", async () => {
+  const token = bystander.accessToken;
+  const me = await request(veche.baseUrl, "GET", "/v1/me", { token });
+  const { userId, email } = bystander;
+  expect(me).toMatchObject({
+    status: 200,
+    body: { id: userId, email, role: "user", bio: null, username: null },
+  });
+  expect(Object.keys(Object.prototype)).toEqual([]);
+  await newCaller();
+  const path = `/v1/chats/${known.id?.[2]}/messages`;
+  const { body } = await request<{ messages: { text: string }[] }>(veche.baseUrl, "GET", path, { token });
+  expect(body.messages.map(({ text }) => text)).toEqual(["two", "one"]);
+});

@@ -1,12 +1,7 @@
 /** Which address a request came from, behind the proxies that `TRUST_PROXY` names. */
 import type { IncomingMessage } from "node:http";
-import { BlockList, isIP } from "node:net";
-
-const NAMED: Readonly<Record<string, string[]>> = {
-  loopback: ["127.0.0.0/8", "::1/128"],
-  linklocal: ["169.254.0.0/16", "fe80::/10"],
-  uniquelocal: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
-};
+import { isIP } from "node:net";
+import { addressList } from "../../lib/address-list.ts";
 
 export type ClientAddress = (req: IncomingMessage) => string;
 
@@ -14,10 +9,9 @@ export type ClientAddress = (req: IncomingMessage) => string;
  * @param trusted addresses, CIDR ranges, `loopback`, `linklocal`, `uniquelocal`
  * @returns the right-most address of `X-Forwarded-For` that no trusted proxy has. Each proxy appends who spoke to it,
  *   so what stands further left may be the client's invention.
- * @throws Error that names what is wrong in the list
  */
 export function clientAddressBehind(trusted: readonly string[]): ClientAddress {
-  const proxies = blockListOf(trusted);
+  const proxies = addressList(trusted);
   const isTrusted = (address: string) => proxies.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
 
   return ({ socket, headers }) => {
@@ -34,23 +28,6 @@ export function clientAddressBehind(trusted: readonly string[]): ClientAddress {
     }
     return client;
   };
-}
-
-function blockListOf(trusted: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const item of trusted.flatMap((name) => NAMED[name] ?? [name])) {
-    const [address = "", prefix] = item.split("/");
-    const family = isIP(address);
-    const bits = family === 6 ? 128 : 32;
-    const length = prefix === undefined ? bits : /^[0-9]{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
-    if (family === 0 || !(length <= bits)) {
-      throw new Error(
-        `TRUST_PROXY: ${item} is neither an address, a CIDR range nor one of ${Object.keys(NAMED)}`,
-      );
-    }
-    list.addSubnet(address, length, family === 6 ? "ipv6" : "ipv4");
-  }
-  return list;
 }
 
 /** IPv4 that came in by an IPv6 socket is shown as IPv4; a zone says nothing outside its host. Empty for no address. */

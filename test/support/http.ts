@@ -1,4 +1,7 @@
 // Speaks to Veche as a client does: JSON in, status and JSON out. What `/v1` answers must be as its document says.
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { connect } from "node:net";
+import { text as textOf } from "node:stream/consumers";
 import { expectDocumented } from "./openapi.ts";
 
 export interface Answer<T = Record<string, unknown>> {
@@ -44,6 +47,77 @@ export async function request<T = Record<string, unknown>>(
     await expectDocumented(baseUrl, method, path, { status, headers: answered, body: parsed });
   }
   return { status, headers: answered, body: parsed as T };
+}
+
+export interface Verbatim {
+  method: string;
+  /** Path and query. */
+  target: string;
+  body?: string | Buffer;
+  headers?: Record<string, string>;
+}
+
+export interface Received {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Record<string, unknown> | null;
+}
+
+const agent = new Agent({ keepAlive: true, timeout: 5_000 });
+
+/** As `request`, but what goes out is not normalized, and what comes is not looked at. @param within milliseconds */
+export async function requestVerbatim(
+  baseUrl: string,
+  { method, target, body, headers = {} }: Verbatim,
+  within: number,
+): Promise<Received> {
+  const { hostname, port } = new URL(baseUrl);
+  const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+  const signal = AbortSignal.timeout(within);
+  return new Promise((resolve, reject) => {
+    const options = {
+      agent,
+      hostname,
+      port,
+      method,
+      path: target,
+      headers: { ...length, ...headers },
+      signal,
+    };
+    const outgoing = httpRequest(options, (answer) => {
+      const { statusCode: status = 0, headers: answered } = answer;
+      textOf(answer)
+        .then((text) => resolve({ status, headers: answered, body: text === "" ? null : JSON.parse(text) }))
+        .catch(reject);
+    });
+    outgoing.on("error", reject).end(body);
+  });
+}
+
+/**
+ * Writes bytes to the server and reads until it closes.
+ * @param open whether this side stays open, as if more were to come
+ * @param within milliseconds
+ */
+export function exchangeBytes(
+  baseUrl: string,
+  bytes: string,
+  open: boolean,
+  within: number,
+): Promise<string> {
+  const { hostname, port } = new URL(baseUrl);
+  return new Promise((resolve, reject) => {
+    let received = "";
+    const socket = connect(Number(port), hostname, () => (open ? socket.write(bytes) : socket.end(bytes)));
+    const timer = setTimeout(() => socket.destroy(new Error(`still open, after ${received}`)), within);
+    socket.setEncoding("utf8").on("data", (text) => {
+      received += text;
+    });
+    socket.on("error", reject).on("close", () => {
+      clearTimeout(timer);
+      resolve(received);
+    });
+  });
 }
 
 let count = 0;

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { eventually } from "../../../test/servers/eventually.ts";
 import { ConversationFeed, type LiveEntry, PAGE } from "./conversation-feed.ts";
+import { Subscription } from "./subscription.ts";
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const entryOf = (seq: number) => ({ seq, frame: `frame ${seq}` });
@@ -137,4 +138,49 @@ test("garbage is passed over", () => {
   publish(1);
   expect(reader.got).toEqual([1]);
   expect(reads).toEqual([]);
+});
+
+test("what the bus brings while the log is being read goes out once", async () => {
+  const got: number[] = [];
+  let answer: (() => void) | undefined;
+  const slow = new ConversationFeed(
+    () =>
+      new Promise((resolve) => {
+        answer = () => resolve([1, 2, 3].map(entryOf));
+      }),
+  );
+  slow.noteTail(0);
+  slow.join({ seq: 0, deliver: ({ seq }) => got.push(seq) });
+  slow.catchUp();
+  for (const seq of [1, 2]) slow.receive(JSON.stringify(entryOf(seq)));
+  answer?.();
+  await eventually(() => got.includes(3), { every: 1 });
+  expect(got).toEqual([1, 2, 3]);
+});
+
+test("a subscription that read further in the log than the feed has come gets nothing twice", async () => {
+  const other = live(20);
+  tail = 22;
+  const frames: string[] = [];
+  const readLog = async (after: number) => numbers(after + 1, tail).map(entryOf);
+  const subscription = new Subscription(
+    { feed, ready: Promise.resolve(), readLog, release() {} },
+    {
+      push(frame, written) {
+        frames.push(String(frame));
+        written?.();
+      },
+      inTurn: (work) => work(),
+    },
+  );
+  outage = true;
+  await subscription.start(
+    18,
+    async () => tail,
+    () => {},
+  );
+  outage = false;
+  await eventually(() => other.seq === 22, { every: 1 });
+  publish(23);
+  expect(frames).toEqual(numbers(19, 23).map((seq) => `frame ${seq}`));
 });
