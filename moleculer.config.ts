@@ -48,7 +48,8 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
     // A node that was killed is out of rotation after three missed heartbeats.
     heartbeatInterval: 1,
     heartbeatTimeout: 3,
-    registry: { strategy: "RoundRobin", preferLocal: true, stopDelay: 500 },
+    // A local service is not preferred: that would pass by the Shard strategy, and all nodes would write each conversation.
+    registry: { strategy: "RoundRobin", preferLocal: false, stopDelay: config.cluster ? 500 : 0 },
 
     requestTimeout: config.REQUEST_TIMEOUT_MS,
     // Off but for actions that their contract calls idempotent, which switch it on for themselves.

@@ -182,29 +182,24 @@ const jsonOf = (fields: [string, string][]): string =>
 const fieldsOf = (value: Record<string, unknown>): [string, string][] =>
   Object.entries(value).map(([name, field]) => [name, JSON.stringify(field)]);
 
-const nested = (depth: number, open: string, close: string) => `${open.repeat(depth)}1${close.repeat(depth)}`;
+const words = (text: string): string[] => text.split(" ");
 
 /** JSON texts in the place of a field. */
 const HOSTILE = [
-  ...["null", "true", "0", "-0", "1.5", "1e309", "-1e309", "9007199254740993", "[]", "{}", '""', '[""]'],
-  ...['{"$gt":""}', '{"$ne":null}', '{"$where":"1"}', '{"$set":{"role":"admin"}}', '[{"$gt":""}]'],
-  ...['{"__proto__":{"admin":true}}', '{"constructor":{"prototype":{"admin":true}}}', '{"length":-1}'],
-  ...['"\\u0000"', '"\\ud800"', '"\\udfff\\ud800"', '"\\u202e\\ufeff"', '"__proto__"', '"../../etc/passwd"'],
+  ...words(
+    'null true 0 -0 1.5 1e309 -1e309 9007199254740993 [] {} "" [""] {"$gt":""} {"$ne":null} {"$where":"1"}',
+  ),
+  ...words(
+    '{"$set":{"role":"admin"}} [{"$gt":""}] {"__proto__":{"admin":true}} {"length":-1} "__proto__" "../../x"',
+  ),
+  ...words(
+    '{"constructor":{"prototype":{"admin":true}}} "\\u0000" "\\ud800" "\\udfff\\ud800" "\\u202e\\ufeff"',
+  ),
   ...[10_000, 60_000, 70_000].map((length) => `"${"a".repeat(length)}"`),
-  ...[nested(20, "[", "]"), nested(40, "[", "]"), nested(10_000, "[", "]"), nested(9_000, '{"a":', "}")],
+  ...[20, 40, 10_000].map((depth) => `${"[".repeat(depth)}1${"]".repeat(depth)}`),
+  `${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}`,
 ];
-const UNKNOWN = [
-  "__proto__",
-  "constructor",
-  "toString",
-  "$where",
-  "",
-  "a.b",
-  "role",
-  "_id",
-  "is_admin",
-  "é☃",
-];
+const UNKNOWN = words("__proto__ constructor toString $where a.b role _id is_admin é☃");
 const hostile = fc.oneof(
   { arbitrary: fc.constantFrom(...HOSTILE), weight: 4 },
   fc.json({ maxDepth: 4 }),
@@ -276,7 +271,7 @@ describe("bodies", () => {
     for (const operation of withBody()) {
       const [target = ""] = fc.sample(pathOf(operation), 1);
       const [fields = {}] = fc.sample(wellFormed(operation.body ?? {}), 1);
-      const unknown = [...UNKNOWN, ...operation.path.matchAll(/(?<=\{)[^}]+/g).map(String)];
+      const unknown = [...UNKNOWN, ...(operation.path.match(/(?<=\{)[^}]+/g) ?? [])];
       for (const name of unknown.filter((each) => !operation.body?.properties?.[each])) {
         const answer = await probe(operation, { target, body: jsonOf([...fieldsOf(fields), [name, '"x"']]) });
         expect([operation.key, answer.status, refusedPaths(answer)]).toEqual([operation.key, 400, [name]]);
@@ -333,77 +328,31 @@ describe("bodies", () => {
 });
 
 describe("paths, queries and headers", () => {
-  const latin1 = "\u00e9";
+  const traced = (traceparent: string) => ({ traceparent });
   const SEGMENTS = [
-    ...[
-      "",
-      ".",
-      "..",
-      "%2e%2e",
-      "%00",
-      "%2f",
-      "%2F..%2F",
-      "%5c",
-      "%20",
-      "%",
-      "%zz",
-      "%ff",
-      "%ed%a0%80",
-      latin1,
-    ],
-    ...["-1", "0", "1e3", "0x10", "9007199254740992", "99999999999999999", "null", "undefined", "__proto__"],
-    ...["constructor", "{id}", "*", ":id", "$ne", ";a=b", "%7B%22%24gt%22%3A%22%22%7D", encoded("é☃")],
-    ...["a", "1", "%41"].map((letter) => letter.repeat(4_000)),
+    ...words(
+      ". .. %2e%2e %00 %2f %2F..%2F %5c %20 % %zz %ff %ed%a0%80 -1 0 1e3 0x10 null undefined __proto__",
+    ),
+    ...words(
+      "constructor {id} * :id $ne ;a=b %7B%22%24gt%22%3A%22%22%7D %C3%A9 9007199254740992 99999999999999999",
+    ),
+    ...["", ...words("a 1 %41").map((letter) => letter.repeat(4_000))],
   ];
   const QUERIES = [
-    ...[
-      "%",
-      "limit=%zz",
-      "limit=%ff",
-      "limit=1&limit=2",
-      "limit[]=1",
-      "limit[$gt]=1",
-      "limit",
-      "=",
-      "=&=",
-      "&&&",
-    ],
-    ...[
-      "limit=0",
-      "limit=-1",
-      "limit=1e309",
-      "limit=1.5",
-      "limit=0x10",
-      "limit=NaN",
-      "limit=99999999999999999999",
-    ],
-    ...[
-      "cursor=",
-      "cursor=%00",
-      "query=%00",
-      "query=%ed%a0%80",
-      "after=-1",
-      "after=9007199254740993",
-      latin1,
-    ],
-    ...[
-      "__proto__=1",
-      "__proto__[a]=1",
-      "constructor[prototype][a]=1",
-      "a=1&".repeat(3_000),
-      "a".repeat(9_000),
-    ],
+    ...words(
+      "% limit=%zz limit=%ff limit=1&limit=2 limit[]=1 limit[$gt]=1 limit = =&= &&& limit=0 limit=-1 limit=1.5",
+    ),
+    ...words(
+      "limit=1e309 limit=0x10 limit=NaN limit=99999999999999999999 cursor= cursor=%00 query=%00 after=-1",
+    ),
+    ...words("query=%ed%a0%80 after=9007199254740993 __proto__=1 __proto__[a]=1 constructor[prototype][a]=1"),
+    ...["a=1&".repeat(3_000), "a".repeat(9_000)],
   ];
   const HEADERS: Record<string, string>[] = [
-    ...["", latin1, "a b", "a".repeat(500), "{}"].map((id) => ({ "x-request-id": id })),
-    ...[
-      "",
-      "00",
-      "00-x-y-01",
-      `00-${"0".repeat(32)}-${"0".repeat(16)}-01`,
-      `ff-${"1".repeat(300)}`,
-      latin1,
-    ].map((traceparent) => ({ traceparent })),
+    ...["", "\u00e9", "a b", "a".repeat(500), "{}"].map((id) => ({ "x-request-id": id })),
+    ...["", "00", "00-x-y-01", `00-${"0".repeat(32)}-${"0".repeat(16)}-01`, `ff-${"1".repeat(300)}`].map(
+      traced,
+    ),
     { accept: "a/b;q=x", "accept-encoding": "nonsense", "accept-language": "*".repeat(1_000) },
     { "x-correlation-id": "a\tb", "x-http-method-override": "DELETE", "x-forwarded-for": "1, 2, 3" },
     { range: "bytes=9-1", "if-none-match": "*", "if-modified-since": "never", cookie: "=;=;%ff" },
@@ -429,7 +378,7 @@ describe("paths, queries and headers", () => {
       const [target = ""] = fc.sample(pathOf(operation), 1);
       for (const query of QUERIES) await probe(operation, { target: `${target}?${query}` });
       for (const headers of HEADERS) await probe(operation, { target, headers });
-      for (const name of UNKNOWN.filter((each) => each !== "")) {
+      for (const name of UNKNOWN) {
         const answer = await probe(operation, { target: `${target}?${encoded(name)}=x` });
         expect([operation.key, answer.status, refusedPaths(answer)]).toEqual([operation.key, 400, [name]]);
       }
@@ -493,30 +442,32 @@ describe("paths, queries and headers", () => {
 });
 
 describe("what is hardly HTTP", () => {
-  const to = (line: string, headers: string[] = [], body = "") =>
-    [`${line} HTTP/1.1`, "Host: veche", ...headers, "", body].join("\r\n");
-  const post = (headers: string[], body: string) =>
-    to("POST /v1/login", ["Content-Type: application/json", ...headers], body);
+  const head = (line: string, ...headers: string[]) =>
+    [`${line} HTTP/1.1`, "Host: veche", ...headers, "", ""].join("\r\n");
+  const post = (body: string, ...headers: string[]) =>
+    `${head("POST /v1/login", "Content-Type: application/json", ...headers)}${body}`;
+  const stays = true;
 
-  test.each<[string, string, number, boolean?]>([
-    ["a body that ends too early", post(["Content-Length: 50"], '{"a":'), 400],
-    ["a body that does not come", post(["Content-Length: 50"], '{"a":'), 408, true],
-    ["a body longer than announced", post(["Content-Length: 5"], '{"a":1}'), 400],
-    ["a negative length", post(["Content-Length: -1"], "{}"), 400],
-    ["two lengths", post(["Content-Length: 2", "Content-Length: 3"], "{}"), 400],
-    ["a length and chunks", post(["Content-Length: 2", "Transfer-Encoding: chunked"], "{}"), 400],
-    ["chunks that are none", post(["Transfer-Encoding: chunked"], "zz\r\n{}\r\n0\r\n\r\n"), 400],
-    ["another transfer encoding", post(["Transfer-Encoding: gzip"], "{}"), 400],
-    ["no host", "GET /v1/me HTTP/1.1\r\n\r\n", 400],
-    ["a null byte in the path", to("GET /v1/\u0000"), 400],
-    ["a null byte in a header", to("GET /v1/me", ["X-A: \u0000"]), 400],
-    ["a target that is no URL", to("GET http://[/v1/me"), 400],
-    ["another HTTP", "GET /v1/me HTTP/9.9\r\n\r\n", 400],
-    ["no HTTP", "\u0016\u0003\u0001\u0002\r\n\r\n", 400],
-    ["an unknown method", to("BREW /v1/me"), 400],
-    ["a method that no path has", to("TRACE /v1/me", ["Connection: close"]), 405],
-    ["an expectation", post(["Expect: 200-maybe", "Content-Length: 2"], "{}"), 417],
-  ])("%s: refused", async (_name, bytes, status, open = false) => {
+  test.each<[string, number, string, boolean?]>([
+    ["a body that ends too early", 400, post('{"a":', "Content-Length: 50")],
+    ["a body that does not come", 408, post('{"a":', "Content-Length: 50"), stays],
+    ["a body longer than announced", 400, post('{"a":1}', "Content-Length: 5")],
+    ["a negative length", 400, post("{}", "Content-Length: -1")],
+    ["two lengths", 400, post("{}", "Content-Length: 2", "Content-Length: 3")],
+    ["a length and chunks", 400, post("{}", "Content-Length: 2", "Transfer-Encoding: chunked")],
+    ["chunks that are none", 400, post("zz\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked")],
+    ["another transfer encoding", 400, post("{}", "Transfer-Encoding: gzip")],
+    ["no host", 400, "GET /v1/me HTTP/1.1\r\n\r\n"],
+    ["a path in no encoding", 400, head("GET /v1/profile/\u00e9")],
+    ["a null byte in the path", 400, head("GET /v1/\u0000")],
+    ["a null byte in a header", 400, head("GET /v1/me", "X-A: \u0000")],
+    ["a target that is no URL", 400, head("GET http://[/v1/me")],
+    ["another HTTP", 400, "GET /v1/me HTTP/9.9\r\n\r\n"],
+    ["no HTTP", 400, "\u0016\u0003\u0001\u0002\r\n\r\n"],
+    ["an unknown method", 400, head("BREW /v1/me")],
+    ["a method that no path has", 405, head("TRACE /v1/me", "Connection: close")],
+    ["an expectation", 417, post("{}", "Expect: 200-maybe", "Content-Length: 2")],
+  ])("%s: refused with %i", async (_name, status, bytes, open = false) => {
     const answer = await exchangeBytes(veche.baseUrl, bytes, open, DEADLINE_MS);
     expect(answer).toMatch(
       new RegExp(`^HTTP/1.1 ${status} [^]*application/problem\\+json[^]*"status":${status}`),

@@ -9,7 +9,7 @@ import { type Front, frontOf } from "./front.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { closeGracefully, createHttpServer } from "./http-server.ts";
 import { answerError } from "./problem.ts";
-import { realtime } from "./realtime/realtime.ts";
+import { type Realtime, realtime } from "./realtime/realtime.ts";
 import { restAliases } from "./rest/endpoint.ts";
 import { type Alias, Router } from "./rest/router.ts";
 import { routes } from "./rest/routes.ts";
@@ -37,6 +37,7 @@ export interface ApiService extends WebService {
   /** Listens when the service has started; `address()` tells the port that `PORT=0` picked. */
   server: Server;
   gateway: Gateway;
+  realtime?: Realtime;
   front: Front;
   router: Router<Alias>;
 }
@@ -135,6 +136,7 @@ export default defineService<ApiService>({
 
   async stopped() {
     this.gateway.stop();
-    await closeGracefully(this.server);
+    // Together: the server waits for the sockets, and this runs before the mixin's own end.
+    await Promise.all([this.realtime?.close(), closeGracefully(this.server)]);
   },
 });

@@ -1,4 +1,5 @@
 /** Direct chats and their messages. */
+import { randomUUID } from "node:crypto";
 import type { Method } from "./route.ts";
 import { routesOf } from "./route.ts";
 
@@ -7,6 +8,8 @@ const route = routesOf("chats");
 const sendMessage = {
   method: "POST" as Method,
   action: "v1.chat.sendMessage" as const,
+  // A call that is tried again within the mesh must not send twice.
+  fill: () => ({ nonce: randomUUID() }),
   status: 201 as const,
   location: ({ conversation_id, seq }: { conversation_id: string; seq: number }) =>
     `/v1/chats/${conversation_id}/messages/${seq}`,

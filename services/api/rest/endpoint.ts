@@ -45,7 +45,7 @@ function endpoint(route: Route, gateway: Gateway) {
       query: queryOf(req.originalUrl),
       body: await bodyOf(route, req, gateway.config.REQUEST_TIMEOUT_MS * BODY_SHARE),
     });
-    const result = await ctx.call(route.action, params);
+    const result = await ctx.call(route.action, route.fill ? { ...route.fill(), ...params } : params);
     answer(route, res, result);
   };
 

@@ -19,6 +19,8 @@ interface RouteSpec<N extends ActionName> {
   input?: Input;
   /** Params whose name in the path is another one: `{ user_id: "id" }`. */
   renamed?: Readonly<Record<string, keyof ParamsOf<N> & string>>;
+  /** What stands in for params that the client left out. */
+  fill?(): Partial<ParamsOf<N>>;
   status?: 200 | 201 | 202 | 204;
   /** Needed with 201: the path of what was made. */
   location?(result: ResultOf<N>): string;
@@ -30,7 +32,8 @@ interface RouteSpec<N extends ActionName> {
   example?: Partial<ParamsOf<N>>;
 }
 
-export interface Route extends Omit<RouteSpec<ActionName>, "location" | "headers" | "example" | "renamed"> {
+export interface Route
+  extends Omit<RouteSpec<ActionName>, "location" | "headers" | "example" | "renamed" | "fill"> {
   tag: string;
   input: Input;
   status: 200 | 201 | 202 | 204;
@@ -41,6 +44,7 @@ export interface Route extends Omit<RouteSpec<ActionName>, "location" | "headers
   open: boolean;
   params: z.ZodType;
   result: z.ZodType;
+  fill?(): object;
   location?(result: unknown): string;
   headers?(result: unknown): Record<string, string>;
   example?: object;
