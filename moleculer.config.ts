@@ -45,9 +45,9 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
     ...(config.cluster
       ? { transporter: { type: "NATS", options: natsOptions(config, `${config.NAMESPACE} transporter`) } }
       : {}),
-    // A node that was killed is out of rotation after three missed heartbeats.
+    // A node that was killed is out of rotation within four seconds: Moleculer counts whole seconds.
     heartbeatInterval: 1,
-    heartbeatTimeout: 3,
+    heartbeatTimeout: 2,
     // A local service is not preferred: that would pass by the Shard strategy, and all nodes would write each conversation.
     registry: { strategy: "RoundRobin", preferLocal: false, stopDelay: config.cluster ? 500 : 0 },
 

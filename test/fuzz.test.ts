@@ -24,7 +24,9 @@ const DEADLINE_MS = 3_000;
 let veche: Embedded;
 let check: AnswerCheck;
 let caller: SignedUp;
+/** Has a chat with the caller. */
 let bystander: SignedUp;
+let stranger: SignedUp;
 /** What there is, by the names that fields and path params have. */
 let known: Record<string, string[]>;
 
@@ -39,7 +41,7 @@ beforeAll(async () => {
   });
   check = new AnswerCheck(await fetchDocument(veche.baseUrl));
   bystander = await signUp(veche.baseUrl, { nickname: uniqueName("fuzz") });
-  await signUp(veche.baseUrl, { nickname: uniqueName("fuzz") });
+  stranger = await signUp(veche.baseUrl, { nickname: uniqueName("fuzz") });
   await newCaller();
 });
 afterAll(() => veche.stop());
@@ -60,8 +62,8 @@ async function newCaller(): Promise<void> {
   const ids = [userId, bystander.userId, chat];
   known = {
     id: [...ids, String(verified.session_id)],
-    user_id: ids,
-    participant_id: ids,
+    user_id: [...ids, stranger.userId],
+    participant_id: [...ids, stranger.userId],
     email: [email],
     password: [password],
     refresh_token: [refreshToken],
@@ -336,7 +338,7 @@ describe("paths, queries and headers", () => {
     ...words(
       "constructor {id} * :id $ne ;a=b %7B%22%24gt%22%3A%22%22%7D %C3%A9 9007199254740992 99999999999999999",
     ),
-    ...["", ...words("a 1 %41").map((letter) => letter.repeat(4_000))],
+    ...words("a 1 %41").map((letter) => letter.repeat(4_000)),
   ];
   const QUERIES = [
     ...words(
@@ -360,11 +362,14 @@ describe("paths, queries and headers", () => {
     { "x-large": "a".repeat(20_000) },
   ];
 
-  test("a path param that can be no id is refused", async () => {
+  test("a path param that names nothing is refused", async () => {
     for (const operation of check.operations.filter(({ path }) => path.includes("{"))) {
+      const patterns = operation.parameters.map(({ schema: { pattern = "(?!)" } }) => new RegExp(pattern));
       for (const segment of SEGMENTS) {
         const { status } = await probe(operation, { target: fillPath(operation.path, () => segment) });
-        expect([operation.key, segment, status >= 400]).toEqual([operation.key, segment, true]);
+        // The fuzz before may have made what is well-formed.
+        const refused = status >= 400 || patterns.some((pattern) => pattern.test(segment));
+        expect([operation.key, segment, refused]).toEqual([operation.key, segment, true]);
       }
     }
   });

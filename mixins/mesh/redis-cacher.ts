@@ -1,14 +1,25 @@
 /** A Redis cache that is only ever a help: while Redis is away every look-up misses at once, and nothing fails. */
 import type { Redis } from "ioredis";
-import { Cachers } from "moleculer";
+import { Cachers, type ServiceBroker } from "moleculer";
 import type { Config } from "../../lib/config.ts";
 
 const COMMAND_TIMEOUT_MS = 300;
 const RECONNECT_MS = 500;
 
 class OptionalRedisCacher extends Cachers.Redis<Redis> {
+  /** Moleculer logs each failed attempt to reconnect, with its stack. */
+  override init(broker: ServiceBroker): void {
+    super.init(broker);
+    this.client.removeAllListeners("error");
+    this.client.on("error", ({ message }: Error) => {
+      if (this.connected !== false) this.logger?.warn(`Redis is away, and so is the cache: ${message}`);
+      this.connected = false;
+    });
+  }
+
+  /** Not null: that would be an answer. */
   override get(key: string): Promise<Record<string, unknown> | null> {
-    return super.get(key).catch(() => null);
+    return super.get(key).catch(() => this.opts.missingResponse);
   }
 
   override set(key: string, value: unknown, ttl?: number): Promise<void> {

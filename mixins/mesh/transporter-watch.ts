@@ -8,6 +8,9 @@ import type { NatsConnection } from "nats";
 import { unavailable } from "../../lib/errors.ts";
 import { runtimeOf } from "../runtime.ts";
 
+/** Moleculer itself looks only once in `heartbeatTimeout`, so that a dead node can stay in rotation for twice that. */
+const CHECK_NODES_EVERY_MS = 250;
+
 type Next = (ctx: Context) => Promise<unknown>;
 
 /** The parts of Moleculer's internals that have no public name. */
@@ -19,17 +22,26 @@ interface MeshInternals {
   } | null;
   registry: {
     nodes: { list(options: object): { id: string; local: boolean }[] };
-    discoverer: { sendLocalNodeInfo(): Promise<void> };
+    discoverer: { sendLocalNodeInfo(): Promise<void>; checkRemoteNodes(): void };
   };
 }
 
 export function transporterWatch(): Middleware {
   let broker: ServiceBroker;
+  let checking: NodeJS.Timeout | undefined;
   return {
     name: "TransporterWatch",
     created(created: ServiceBroker) {
       broker = created;
       broker.localBus.on("$transporter.connected", () => void watch(broker));
+    },
+    async started(started: ServiceBroker) {
+      const { transit, registry } = started as unknown as MeshInternals;
+      if (transit)
+        checking = setInterval(() => registry.discoverer.checkRemoteNodes(), CHECK_NODES_EVERY_MS).unref();
+    },
+    async stopped() {
+      clearInterval(checking);
     },
     remoteAction(next: Next): Next {
       return (ctx) => (runtimeOf(broker).lifecycle.disconnected ? Promise.reject(unavailable()) : next(ctx));

@@ -1,5 +1,11 @@
 /** The gateway's HTTP server: its limits, its answers to what is no HTTP, and its graceful end. */
-import { createServer, type RequestListener, type Server, STATUS_CODES } from "node:http";
+import {
+  createServer,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HttpError, problemBody, sendProblem, toProblem } from "./problem.ts";
@@ -10,6 +16,7 @@ const HEADERS_MS = 20_000;
 /** For a whole request, the largest upload on a slow line too. */
 const REQUEST_MS = 120_000;
 const CLOSE_IDLE_EVERY_MS = 50;
+const UNUSED_FOR_MS = 500;
 
 export function createHttpServer(listener: RequestListener): Server {
   const server = createServer(
@@ -24,6 +31,7 @@ export function createHttpServer(listener: RequestListener): Server {
     },
     listener,
   );
+  countRequests(server);
   server.on("clientError", answerClientError);
   server.on("checkExpectation", (_req, res) => {
     const error = new HttpError("EXPECTATION_FAILED", "Only the expectation 100-continue can be met.");
@@ -32,21 +40,44 @@ export function createHttpServer(listener: RequestListener): Server {
   return server;
 }
 
-/** Stops accepting, and ends when the last request under way is answered. */
+/**
+ * Stops accepting, and ends when the last request under way is answered. A connection that was opened and never used does not
+ * count as idle for Node, and would hold the server for minutes: it has a moment to send its first request.
+ */
 export async function closeGracefully(server: Server): Promise<void> {
   if (!server.listening) return;
   let closed = false;
-  const closing = new Promise<void>((resolve) => {
-    server.close(() => {
-      closed = true;
-      resolve();
+  server.close(() => {
+    closed = true;
+  });
+  const closedAt = performance.now();
+  while (!closed) {
+    // Connections that were busy when the server closed turn idle later, and would hold it until they time out.
+    server.closeIdleConnections();
+    const { underWay = 0, quietSince = 0 } = traffic.get(server) ?? {};
+    const quietFor = performance.now() - Math.max(quietSince, closedAt);
+    if (underWay === 0 && quietFor > UNUSED_FOR_MS) server.closeAllConnections();
+    await sleep(CLOSE_IDLE_EVERY_MS);
+  }
+}
+
+interface Traffic {
+  underWay: number;
+  quietSince: number;
+}
+
+const traffic = new WeakMap<Server, Traffic>();
+
+function countRequests(server: Server): void {
+  const count: Traffic = { underWay: 0, quietSince: 0 };
+  traffic.set(server, count);
+  server.on("request", (_req, res: ServerResponse) => {
+    count.underWay += 1;
+    res.once("close", () => {
+      count.underWay -= 1;
+      count.quietSince = performance.now();
     });
   });
-  // Connections that were busy when the server closed turn idle later, and would hold it until they time out.
-  while (!closed) {
-    server.closeIdleConnections();
-    await Promise.race([closing, sleep(CLOSE_IDLE_EVERY_MS)]);
-  }
 }
 
 /** There is no request to answer, only a socket to write to. */
