@@ -15,11 +15,15 @@ if (!existsSync(node) || modified(installed) < modified(join(root, "package-lock
   console.error("Installing what Veche needs (once, about a minute) …");
   const npm = process.env.npm_execpath;
   const [command, args] = npm ? [process.execPath, [npm]] : ["npm", []];
-  const { status } = spawnSync(command, [...args, "ci", "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: root,
-    stdio: ["ignore", "inherit", "inherit"],
-    shell: !npm && windows,
-  });
+  const { status } = spawnSync(
+    command,
+    [...args, "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"],
+    {
+      cwd: root,
+      stdio: ["ignore", "inherit", "inherit"],
+      shell: !npm && windows,
+    },
+  );
   if (status !== 0) {
     console.error("The installation failed. Look at npm's message above, then try again.");
     process.exit(status ?? 1);

@@ -226,10 +226,12 @@ async function forEachRoute<T>(
   holds: (operation: Operation, input: T) => Promise<void>,
 ): Promise<void> {
   for (const operation of routes) {
-    await fc.assert(
-      fc.asyncProperty(inputsOf(operation), (input) => holds(operation, input)),
-      { numRuns: RUNS, interruptAfterTimeLimit: BUDGET_MS / routes.length },
-    );
+    const enough = performance.now() + BUDGET_MS / routes.length;
+    // fast-check's own time limit would leave the last request under way.
+    const property = async (input: T) => {
+      if (performance.now() < enough) await holds(operation, input);
+    };
+    await fc.assert(fc.asyncProperty(inputsOf(operation), property), { numRuns: RUNS });
   }
 }
 const withBody = () => check.operations.filter(({ body }) => body !== undefined);
