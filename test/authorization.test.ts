@@ -98,11 +98,13 @@ beforeAll(async () => {
 });
 afterAll(() => veche.stop());
 
+const signInAgain = async ({ email, password }: SignedUp) =>
+  String((await api("POST", "/v1/login", undefined, { email, password })).body.access_token);
+
 /** All that a refused request could have changed. */
 async function annsThings() {
-  const { accessToken } = world.ann;
   const paths = ["/v1/me", "/v1/sessions", `/v1/chats/${world.chat}`, `/v1/chats/${world.chat}/messages`];
-  const answers = await Promise.all(paths.map((path) => api("GET", path, accessToken)));
+  const answers = await Promise.all(paths.map((path) => api("GET", path, world.ann.accessToken)));
   return answers.map(({ status, body }) => ({ status, body }));
 }
 
@@ -155,9 +157,7 @@ describe("tokens", () => {
     return `${header}.${encoded({ ...(jwt.decode(token) as jwt.JwtPayload), role: "admin" })}.${signature}`;
   };
   const revoked = async () => {
-    const { email, password } = world.ann;
-    const { body } = await api("POST", "/v1/login", undefined, { email, password });
-    const token = String(body.access_token);
+    const token = await signInAgain(world.ann);
     await api("POST", "/v1/logout", token);
     await eventually(async () => (await api("GET", "/v1/me", token)).status === 401);
     return token;
@@ -208,7 +208,7 @@ describe("tokens", () => {
 
 describe("what is another's", () => {
   test.each(keysOf("foreign"))("%s: refused", async (key) => {
-    const status = entries[key]?.status;
+    const { status } = entries[key] ?? {};
     const code = status === 403 ? "PERMISSION_DENIED" : "NOT_FOUND";
     expect(await attemptOfEve(key)).toMatchObject({
       status,
@@ -220,30 +220,25 @@ describe("what is another's", () => {
   test.each(keysOf("shared"))("%s: shown, without what is private", async (key) => {
     const { status, body } = await attemptOfEve(key);
     expect(status).toBe(200);
-    for (const secret of [world.ann.email, world.annsSession, world.chat]) {
-      expect(JSON.stringify(body)).not.toContain(secret);
-    }
+    const { ann, annsSession, chat } = world;
+    expect(JSON.stringify(body)).not.toMatch(new RegExp(`${ann.email}|${annsSession}|${chat}`));
   });
 
   test.each(keysOf("own").filter((key) => key.startsWith("GET ")))("%s: not in it", async (key) => {
     const { status, body } = await attemptOfEve(key);
     expect(status).toBe(200);
-    for (const { userId, email } of [world.ann, world.bob]) {
-      expect(JSON.stringify(body)).not.toContain(userId);
-      expect(JSON.stringify(body)).not.toContain(email);
-    }
-    expect(JSON.stringify(body)).not.toContain(world.annsSession);
+    const theirs = [world.ann, world.bob].flatMap(({ userId, email }) => [userId, email]);
+    expect(JSON.stringify(body)).not.toMatch(new RegExp([...theirs, world.annsSession].join("|")));
   });
 });
 
 test("a cursor of another's list shows nothing of that list", async () => {
   const { ann, eve } = world;
-  const { email, password } = ann;
-  const { body: signedIn } = await api("POST", "/v1/login", undefined, { email, password });
+  const token = await signInAgain(ann);
   const { body } = await api("GET", "/v1/sessions?limit=1", ann.accessToken);
   const stolen = await api("GET", `/v1/sessions?cursor=${body.next_cursor}`, eve.accessToken);
   expect(JSON.stringify(stolen.body)).not.toContain(world.annsSession);
-  await api("POST", "/v1/logout", String(signedIn.access_token));
+  await api("POST", "/v1/logout", token);
 });
 
 describe("actions", () => {

@@ -259,8 +259,9 @@ export async function expectDocumented(baseUrl: string, method: string, target: 
   const faults = await check.then(
     (known) => known.faultsOf(method, target, answer),
     (error: unknown) => {
-      // The server went away right after it answered: there is nobody to ask.
-      if ((error as Error).message === "fetch failed") return [];
+      // The server went away, or was stopped, right after it answered: there is nobody to ask.
+      const { name, message } = error as Error;
+      if (name === "TimeoutError" || message === "fetch failed" || message === "terminated") return [];
       throw error;
     },
   );
