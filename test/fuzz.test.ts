@@ -1,240 +1,37 @@
 // No input gets a 5xx, none hangs, and what is refused says why. Driven by the OpenAPI document: new routes take part.
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { type Embedded, startEmbedded } from "./support/embedded.ts";
 import {
-  exchangeBytes,
-  type Received,
-  request,
-  requestVerbatim,
-  type SignedUp,
-  signUp,
-  uniqueName,
-  type Verbatim,
-} from "./support/http.ts";
-import { AnswerCheck, fetchDocument, fillPath, type Operation, type Schema } from "./support/openapi.ts";
+  bystander,
+  check,
+  DEADLINE_MS,
+  forEachRoute,
+  newCaller,
+  probe,
+  refusedPaths,
+  startFuzzing,
+  veche,
+  withBody,
+} from "./support/fuzzing.ts";
+import { exchangeBytes, request } from "./support/http.ts";
+import {
+  encoded,
+  fieldsOf,
+  hostile,
+  jsonOf,
+  known,
+  pathOf,
+  targetOf,
+  typeOf,
+  typesOf,
+  UNKNOWN,
+  wellFormed,
+  words,
+} from "./support/inputs.ts";
+import { fillPath, type Operation } from "./support/openapi.ts";
 
-/** Of one property, all routes together. */
-const BUDGET_MS = 4_000;
-/** Of one property and route, where time is left. */
-const RUNS = 150;
-/** No answer may take longer. */
-const DEADLINE_MS = 6_000;
-
-let veche: Embedded;
-let check: AnswerCheck;
-let caller: SignedUp;
-/** Has a chat with the caller. */
-let bystander: SignedUp;
-let stranger: SignedUp;
-/** What there is, by the names that fields and path params have. */
-let known: Record<string, string[]>;
-
-beforeAll(async () => {
-  const never = "1000000";
-  veche = await startEmbedded({
-    SIGN_IN_FREE_FAILURES: never,
-    SIGN_IN_MAX_FAILURES: never,
-    SIGN_IN_ADDRESS_MAX_FAILURES: never,
-    REGISTRATIONS_PER_ADDRESS_PER_HOUR: never,
-    REQUEST_TIMEOUT_MS: "3000",
-  });
-  check = new AnswerCheck(await fetchDocument(veche.baseUrl));
-  bystander = await signUp(veche.baseUrl, { nickname: uniqueName("fuzz") });
-  stranger = await signUp(veche.baseUrl, { nickname: uniqueName("fuzz") });
-  await newCaller();
-});
+beforeAll(startFuzzing);
 afterAll(() => veche.stop());
-
-/** Somebody who has something in each list. */
-async function newCaller(): Promise<void> {
-  caller = await signUp(veche.baseUrl);
-  const { email, password, accessToken: token, userId, refreshToken } = caller;
-  const { body: session } = await request(veche.baseUrl, "POST", "/v1/login", { body: { email, password } });
-  const body = { participant_id: bystander.userId };
-  const chat = String((await request(veche.baseUrl, "POST", "/v1/chats", { token, body })).body.chat_id);
-  for (const text of ["one", "two"]) {
-    await request(veche.baseUrl, "POST", `/v1/chats/${chat}/messages`, { token, body: { text } });
-  }
-  const { body: verified } = await request(veche.baseUrl, "GET", "/v1/auth/verify", {
-    token: String(session.access_token),
-  });
-  const ids = [userId, bystander.userId, chat];
-  known = {
-    id: [...ids, String(verified.session_id)],
-    user_id: [...ids, stranger.userId],
-    participant_id: [...ids, stranger.userId],
-    email: [email],
-    password: [password],
-    refresh_token: [refreshToken],
-    query: ["fuzz"],
-  };
-}
-
-const send = (sent: Verbatim): Promise<Received> =>
-  requestVerbatim(
-    veche.baseUrl,
-    {
-      ...sent,
-      headers: {
-        authorization: `Bearer ${caller.accessToken}`,
-        ...(sent.body === undefined ? {} : { "content-type": "application/json" }),
-        ...sent.headers,
-      },
-    },
-    DEADLINE_MS,
-  );
-
-/** What any HTTP request may get that is malformed: not said at each route. */
-const OF_MALFORMED = [400, 404, 405, 413, 415, 431];
-
-/** Sends it and looks at what holds for every answer. */
-async function probe(
-  { method, key, responses }: Operation,
-  sent: Omit<Verbatim, "method">,
-): Promise<Received> {
-  const answer = await send({ method, ...sent });
-  const { status, body } = answer;
-  const headers = new Headers(answer.headers as Record<string, string>);
-  const refuse = (why: string) => {
-    throw new Error(`${key} (${sent.target}) answered ${status} ${JSON.stringify(body)}: ${why}`);
-  };
-  if (status >= 500 || status < 200) refuse("not a status for any input");
-  if (status !== 431 && !/^[\x21-\x7e]{1,128}$/.test(headers.get("x-request-id") ?? ""))
-    refuse("no request id");
-  if (status >= 400) {
-    if (!headers.get("content-type")?.startsWith("application/problem+json")) refuse("not a problem");
-    if (body?.status !== status || body.request_id !== answer.headers["x-request-id"])
-      refuse("a wrong problem");
-    if (/node_modules|\n\s+at |moleculer|nedb|mongo/i.test(JSON.stringify(body))) refuse("tells internals");
-  }
-  if (responses[status] || !OF_MALFORMED.includes(status)) {
-    const faults = check.faultsOf(method, sent.target, { status, headers, body });
-    if (faults.length > 0) refuse(faults.join("; "));
-  }
-  // A request that went through may have ended the caller's session, or changed its password.
-  const spent = status < 300 && method !== "GET" && /logout|account|session/.test(key);
-  if (spent || (status === 401 && (await send({ method: "GET", target: "/v1/me" })).status === 401)) {
-    await newCaller();
-  }
-  return answer;
-}
-
-const refusedPaths = ({ body }: Received): string[] =>
-  ((body?.errors ?? []) as { path: string }[]).map(({ path }) => path);
-
-/** Values that a schema allows, as far as it says; those that are known among them. */
-function allowed(name: string, schema: Schema): fc.Arbitrary<unknown> {
-  const { type, pattern, anyOf, items, minimum = 0, maximum = 100, minLength = 0, maxLength = 40 } = schema;
-  if (Array.isArray(schema.enum)) return fc.constantFrom(...schema.enum);
-  if (Array.isArray(anyOf)) return fc.oneof(...anyOf.map((each: Schema) => allowed(name, each)));
-  if (Array.isArray(type)) return fc.oneof(...type.map((each) => allowed(name, { ...schema, type: each })));
-  if (type === "object") return wellFormed(schema);
-  if (type === "array") return fc.array(allowed(name, items as Schema), { maxLength: 3 });
-  if (type === "boolean") return fc.boolean();
-  if (type === "null") return fc.constant(null);
-  if (type === "integer" || type === "number") {
-    return fc.integer({ min: Number(minimum), max: Math.min(Number(maximum), 2 ** 31 - 1) });
-  }
-  const drawn = () => {
-    if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
-    if (name === "email") return fc.uuid().map((id) => `${id}@example.com`);
-    if (name.endsWith("_url")) return fc.webUrl();
-    const longest = Math.min(Number(maxLength), Number(minLength) + 40);
-    return fc.string({ unit: "binary", minLength: Number(minLength), maxLength: longest });
-  };
-  if (known[name] === undefined) return drawn();
-  // Looked up at each draw: the caller may be another by then.
-  return fc.oneof({ arbitrary: fc.nat().map((n) => pick(name, n)), weight: 3 }, drawn());
-}
-
-const pick = (name: string, n: number): string => known[name]?.[n % known[name].length] ?? "";
-
-function wellFormed({ properties = {}, required = [] }: Schema): fc.Arbitrary<Record<string, unknown>> {
-  const fields = Object.entries(properties).map(([name, schema]) => [name, allowed(name, schema)] as const);
-  return fc.record(Object.fromEntries(fields), { requiredKeys: required });
-}
-
-/** The params of a route in its path or its query, as a schema of their own. */
-function paramsOf({ parameters }: Operation, where: "path" | "query"): Schema {
-  const there = parameters.filter((parameter) => parameter.in === where);
-  return {
-    properties: Object.fromEntries(there.map(({ name, schema }) => [name, schema])),
-    required: there.filter(({ required }) => required).map(({ name }) => name),
-  };
-}
-
-const encoded = (value: unknown): string => encodeURIComponent(String(value).toWellFormed());
-
-const pathOf = (operation: Operation): fc.Arbitrary<string> =>
-  wellFormed(paramsOf(operation, "path")).map((params) =>
-    fillPath(operation.path, (name) => encoded(params[name])),
-  );
-
-const targetOf = (operation: Operation): fc.Arbitrary<string> =>
-  fc.tuple(pathOf(operation), wellFormed(paramsOf(operation, "query"))).map(([path, params]) => {
-    const pairs = Object.entries(params).map(([name, value]) => `${name}=${encoded(value)}`);
-    return `${path}?${pairs.join("&")}`;
-  });
-
-/** Fields as the text of a JSON object: some of what is hostile is no value that could be serialized. */
-const jsonOf = (fields: [string, string][]): string =>
-  `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(",")}}`;
-
-const fieldsOf = (value: Record<string, unknown>): [string, string][] =>
-  Object.entries(value).map(([name, field]) => [name, JSON.stringify(field)]);
-
-const words = (text: string): string[] => text.split(" ");
-
-/** JSON texts in the place of a field. */
-const HOSTILE = [
-  ...words(
-    'null true 0 -0 1.5 1e309 -1e309 9007199254740993 [] {} "" [""] {"$gt":""} {"$ne":null} {"$where":"1"}',
-  ),
-  ...words(
-    '{"$set":{"role":"admin"}} [{"$gt":""}] {"__proto__":{"admin":true}} {"length":-1} "__proto__" "../../x"',
-  ),
-  ...words(
-    '{"constructor":{"prototype":{"admin":true}}} "\\u0000" "\\ud800" "\\udfff\\ud800" "\\u202e\\ufeff"',
-  ),
-  ...[10_000, 60_000, 70_000].map((length) => `"${"a".repeat(length)}"`),
-  ...[20, 40, 10_000].map((depth) => `${"[".repeat(depth)}1${"]".repeat(depth)}`),
-  `${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}`,
-];
-const UNKNOWN = words("__proto__ constructor toString $where a.b role _id is_admin é☃");
-const hostile = fc.oneof(
-  { arbitrary: fc.constantFrom(...HOSTILE), weight: 4 },
-  fc.json({ maxDepth: 4 }),
-  fc.string({ unit: "binary", maxLength: 300 }).map((text) => JSON.stringify(text)),
-);
-
-const typeOf = (value: unknown): string => {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "array";
-  return Number.isInteger(value) ? "integer" : typeof value;
-};
-const typesOf = ({ type, anyOf = [], enum: some = [] }: Schema): string[] => [
-  ...[type ?? []].flat(),
-  ...(anyOf as Schema[]).flatMap(typesOf),
-  ...(some as unknown[]).map(typeOf),
-];
-
-/** Runs a property for each route, within the budget. */
-async function forEachRoute<T>(
-  routes: Operation[],
-  inputsOf: (operation: Operation) => fc.Arbitrary<T>,
-  holds: (operation: Operation, input: T) => Promise<void>,
-): Promise<void> {
-  for (const operation of routes) {
-    const enough = performance.now() + BUDGET_MS / routes.length;
-    // fast-check's own time limit would leave the last request under way.
-    const property = async (input: T) => {
-      if (performance.now() < enough) await holds(operation, input);
-    };
-    await fc.assert(fc.asyncProperty(inputsOf(operation), property), { numRuns: RUNS });
-  }
-}
-const withBody = () => check.operations.filter(({ body }) => body !== undefined);
 
 describe("bodies", () => {
   test("well-formed requests reach what is behind the checks", async () => {

@@ -266,6 +266,15 @@ describe("the account", () => {
     expect((await api("GET", "/v1/me", ann)).body).toMatchObject({ email: ann.email, username: null });
   });
 
+  test("is deleted once, however often that is asked at once", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const ask = () => api("DELETE", "/v1/account", ann, { password: ann.password });
+    const answers = await Promise.all(Array.from({ length: 5 }, ask));
+    // 401 for who comes when the session has ended already, 404 when the account has.
+    for (const { status } of answers) expect([202, 401, 404]).toContain(status);
+    expect(answers.map(({ status }) => status)).toContain(202);
+  });
+
   test("is deleted with all that it had, and its email can be used again", async () => {
     const nickname = uniqueName("n");
     const ann = await signUp(veche.baseUrl, { nickname });

@@ -19,6 +19,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   "403": "The caller may not do this",
   "404": "There is no such thing, or not for the caller",
   "409": "It conflicts with what is there",
+  "412": "It was changed by another request meanwhile",
   "413": "The body is too large",
   "415": "The body is not JSON",
   "429": "Too much; try again after `retry_after` seconds",
@@ -111,15 +112,16 @@ function operation(route: Route, schemas: Schemas): Json {
           },
         }
       : {}),
-    responses: responses(route, schemas, parameters.length > 0 || takesBody, takesBody),
+    responses: responses(route, schemas),
   };
 }
 
-function responses(route: Route, schemas: Schemas, takesInput: boolean, takesBody: boolean): Json {
+function responses(route: Route, schemas: Schemas): Json {
   const statuses = new Set<number>([
-    ...(takesInput ? [400] : []),
+    // Of a route without input too: what it does not take is refused.
+    400,
     ...(route.open ? [] : [401]),
-    ...(takesBody ? [413, 415] : []),
+    ...(route.method === "GET" || route.input === "query" ? [] : [413, 415]),
     ...route.problems.map((code: ErrorCode) => STATUS[code]),
     ...[429, 500, 503, 504],
   ]);

@@ -32,14 +32,18 @@ export class Deletions {
     this.#patience = patience;
   }
 
-  /** @param account as it was when its password was checked. @returns false where that changed meanwhile */
+  /**
+   * @param account as it was when its password was checked
+   * @returns false where its password changed meanwhile; true also where another request began just before
+   */
   async begin({ _id, password_version }: ActiveAccount): Promise<boolean> {
     const now = Date.now();
     const deletion: Deletion = { round: 1, started_at: now, confirmed: [] };
-    return this.#accounts.updateOne(
+    const begun = await this.#accounts.updateOne(
       { _id, state: "active", password_version },
       { $set: { state: "deleting", unsettled_since: now, deletion } },
     );
+    return begun || (await this.#accounts.findById(_id))?.state !== "active";
   }
 
   /** What fails here the sweep does later. */

@@ -146,3 +146,21 @@ test("while the database is away requests that need it answer 503, and five seco
   await cluster.mongo.start();
   await eventually(async () => (await get()).status === 200, { within: 8_000 });
 }, 60_000);
+
+test("a process that is started before its servers waits for them, alive and not ready", async () => {
+  const servers = [cluster.nats, cluster.redis, cluster.mongo];
+  await Promise.all(servers.map((server) => server.kill()));
+  const late = await cluster.add("late", ["auth", "session", "users", "chat", "api"]);
+  const probe = async (path: string) => (await fetch(`${late.healthUrl}${path}`)).status;
+  await eventually(async () => (await probe("/healthz")) === 200);
+  expect(await probe("/readyz")).toBe(503);
+  for (const server of servers) {
+    await server.start();
+    expect(late.running).toBe(true);
+  }
+  await late.ready();
+  await eventually(async () => {
+    const { status } = await request(late.baseUrl, "GET", "/v1/me", { token: ann.accessToken });
+    return status === 200;
+  });
+}, 60_000);

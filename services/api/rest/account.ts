@@ -9,7 +9,7 @@ export const accountRoutes = [
     path: "/v1/account",
     action: "v1.auth.updateAccount",
     summary: "Change email, username or password",
-    problems: ["ALREADY_EXISTS"],
+    problems: ["NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"],
     example: { email: "olga@example.net", password: "correct horse battery" },
   }),
   route({
@@ -20,5 +20,6 @@ export const accountRoutes = [
     // A password in a URL would end up in logs.
     input: "body",
     status: 202,
+    problems: ["NOT_FOUND", "FAILED_PRECONDITION"],
   }),
 ];

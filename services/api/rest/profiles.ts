@@ -11,7 +11,7 @@ export const profileRoutes = [
     summary: "Choose a nickname and fill in the profile",
     status: 201,
     location: ({ id }) => `/v1/profile/${id}`,
-    problems: ["ALREADY_EXISTS"],
+    problems: ["NOT_FOUND", "ALREADY_EXISTS"],
     example: { nickname: "olga", first_name: "Olga", bio: "Speaks at every veche." },
   }),
   route({
@@ -19,7 +19,7 @@ export const profileRoutes = [
     path: "/v1/profile",
     action: "v1.users.updateProfile",
     summary: "Change the profile",
-    problems: ["ALREADY_EXISTS"],
+    problems: ["NOT_FOUND", "ALREADY_EXISTS"],
     example: { bio: null, display_name: "Olga of Pskov" },
   }),
   route({
@@ -27,6 +27,7 @@ export const profileRoutes = [
     path: "/v1/me",
     action: "v1.users.getMe",
     summary: "Get one's own profile, with email and username",
+    problems: ["NOT_FOUND"],
   }),
   route({
     method: "GET",
