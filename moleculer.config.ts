@@ -1,4 +1,5 @@
 /** Broker options, made from the configuration. */
+import { randomUUID } from "node:crypto";
 import type { BrokerOptions, ServiceBroker } from "moleculer";
 import type { Config } from "./lib/config.ts";
 import type { KeyRing } from "./lib/keys.ts";
@@ -6,9 +7,10 @@ import { natsOptions } from "./lib/nats-options.ts";
 import { durableEvents } from "./mixins/durable-events/durable-events.ts";
 import { authorize } from "./mixins/mesh/authorize.ts";
 import { healthServer } from "./mixins/mesh/health.ts";
-import { Prometheus, provideMetrics } from "./mixins/mesh/prometheus.ts";
+import { loggerOptions } from "./mixins/mesh/logging.ts";
+import { Prometheus, provideMetrics, useBuckets } from "./mixins/mesh/prometheus.ts";
 import { redisCacher } from "./mixins/mesh/redis-cacher.ts";
-import { trace, traceFields } from "./mixins/mesh/trace.ts";
+import { trace } from "./mixins/mesh/trace.ts";
 import { transporterWatch } from "./mixins/mesh/transporter-watch.ts";
 import { BuiltInValidator, checkParams } from "./mixins/mesh/zod-validator.ts";
 import { provideRuntime } from "./mixins/runtime.ts";
@@ -33,13 +35,9 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
   };
   return {
     namespace: config.NAMESPACE,
+    uidGenerator: randomUUID,
     ...(config.NODE_ID ? { nodeID: config.NODE_ID } : {}),
-    logger: {
-      type: "Pino",
-      options: {
-        pino: { options: { level: config.LOG_LEVEL, base: null, mixin: traceFields, timestamp: isoTime } },
-      },
-    },
+    logger: { type: "Pino", options: { pino: { options: loggerOptions(config.LOG_LEVEL) } } },
     logLevel: config.LOG_LEVEL,
 
     ...(config.cluster
@@ -93,7 +91,6 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
 
     // The start script ends a process: it drains first.
     skipProcessEventRegistration: true,
+    created: useBuckets,
   };
 }
-
-const isoTime = () => `,"time":"${new Date().toISOString()}"`;

@@ -17,6 +17,22 @@ export class Prometheus extends MetricReporters.Prometheus {
   }
 }
 
+/** Measured with every call, and with every look into the cache. */
+const TIMES = [
+  { name: "moleculer.request.time", labelNames: ["service", "action", "type", "caller"] },
+  { name: "moleculer.cacher.get.time", labelNames: [] },
+];
+
+/**
+ * Buckets instead of Moleculer's quantiles: Prometheus can add them up over processes, and they cost a third less.
+ * Call it when Moleculer has registered its own.
+ */
+export function useBuckets({ metrics }: ServiceBroker): void {
+  for (const { name, labelNames } of TIMES) {
+    metrics.register({ type: "histogram", name, labelNames, unit: "millisecond", buckets: true });
+  }
+}
+
 const reporters = new WeakMap<ServiceBroker, Prometheus>();
 
 export function provideMetrics(broker: ServiceBroker, reporter: Prometheus): void {
