@@ -68,6 +68,8 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
   async begin(): Promise<void> {}
 
   override async disconnect(): Promise<void> {
+    // The console stops the broker, and so does the end of its process.
+    if (this.stopping) return;
     this.stopping = true;
     this.#stop.abort();
     if (!this.connection) return;
