@@ -34,10 +34,13 @@ export function entryAfter(tail: Tail, conversation: ConversationId, draft: Draf
     // Clocks differ and go back; time within a log does not.
     sent_at: Math.max(Date.now(), tail.sent_at),
     messages: tail.messages + 1,
-    nonce_key: `${conversation}.${draft.sender}.${draft.nonce}`,
+    nonce_key: nonceKey(conversation, draft),
     digest: digestOf(draft),
   };
 }
+
+export const nonceKey = (conversation: ConversationId, { sender, nonce }: Draft): string =>
+  `${conversation}.${sender}.${nonce}`;
 
 /** Tells a request from another with the same nonce. */
 export const digestOf = ({ text }: Draft): string =>

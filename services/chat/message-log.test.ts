@@ -31,11 +31,11 @@ const kept = () => log.readForward(conversation, 0, 1_000);
 
 /** The collection, where the first inserts go wrong. */
 function failing(
-  ...inserts: ((entry: EntryDocument) => Promise<EntryDocument>)[]
+  ...inserts: ((entries: EntryDocument[]) => ReturnType<Collection<EntryDocument>["insertMany"]>)[]
 ): Collection<EntryDocument> {
   return new Proxy(messages, {
     get(target, property) {
-      const insert = property === "insert" ? inserts.shift() : undefined;
+      const insert = property === "insertMany" ? inserts.shift() : undefined;
       const member: unknown = insert ?? Reflect.get(target, property, target);
       return typeof member === "function" ? member.bind(target) : member;
     },
@@ -51,6 +51,35 @@ describe("one writer", () => {
     expect(all.map(({ seq }) => seq)).toEqual(numbers(50));
     expect(all.map(({ messages }) => messages)).toEqual(numbers(50));
     expect(new Set(all.map(({ text }) => text)).size).toBe(50);
+  });
+
+  test("what comes while a write is under way goes out with the next one", async () => {
+    let writes = 0;
+    const counted = new Proxy(messages, {
+      get(target, property) {
+        if (property === "insertMany") writes += 1;
+        const member: unknown = Reflect.get(target, property, target);
+        return typeof member === "function" ? member.bind(target) : member;
+      },
+    });
+    log = new MessageLog(counted, ({ seq }) => published.push(seq));
+    await Promise.all(numbers(500).map((i) => log.append(conversation, draft(i))));
+    expect(published).toEqual(numbers(500));
+    expect(writes).toBeLessThan(10);
+  });
+
+  test("a nonce that was used settles alone, in the midst of others", async () => {
+    await log.append(conversation, draft(3));
+    const outcomes = await Promise.allSettled([
+      ...numbers(5).map((i) => log.append(conversation, draft(i))),
+      log.append(conversation, draft(2, "another text")),
+      log.append(conversation, draft(6)),
+    ]);
+    const seqs = outcomes.map((outcome) =>
+      outcome.status === "fulfilled" ? outcome.value.seq : outcome.reason.type,
+    );
+    expect(seqs).toEqual([2, 3, 1, 4, 5, "ALREADY_EXISTS", 6]);
+    expect((await kept()).map(({ seq }) => seq)).toEqual(numbers(6));
   });
 
   test("conversations don't share their numbers", async () => {
@@ -142,8 +171,8 @@ describe("a write that fails", () => {
   });
 
   test("after it was made is found by the retry, which gets the first entry", async () => {
-    const madeButLost = async (entry: EntryDocument) => {
-      await messages.insert(entry);
+    const madeButLost = async (entries: EntryDocument[]) => {
+      await messages.insertMany(entries);
       throw unavailable();
     };
     log = new MessageLog(failing(madeButLost), ({ seq }) => published.push(seq));
