@@ -81,7 +81,11 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
         },
     validator: new BuiltInValidator(),
     // The types know only names of reporters; an instance is taken as it is.
-    metrics: { enabled: true, reporter: [metrics] } as unknown as BrokerOptions["metrics"],
+    metrics: {
+      enabled: true,
+      collectProcessMetrics: false,
+      reporter: [metrics],
+    } as unknown as BrokerOptions["metrics"],
     middlewares: [
       { name: "Runtime", created: provide },
       transporterWatch(),

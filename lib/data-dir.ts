@@ -1,87 +1,35 @@
 /** The directory of a process by itself: locked while it runs, and where it keeps the secrets it made. */
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import { join, relative, resolve } from "node:path";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 
-/** Longer paths of sockets are cut off silently by some systems. */
-const MAX_SOCKET_PATH = 100;
+/** Held until the process ends: closing one would give the lock away. */
+const held: DatabaseSync[] = [];
 
 /**
  * Holds the directory for this process, until it ends in whatever way.
  *
- * The lock is a listening socket, which the system closes with its process, so that a killed one leaves no lock behind:
- * a name that nobody listens on is taken over. `link` makes the name appear at once and only once.
+ * The lock is the system's own on a file, as SQLite takes it for a transaction: it goes with the process that has it, so that a
+ * killed one leaves none behind, and of many that try at once exactly one gets it. Node has no other way to such a lock.
  * @throws Error with one line where another process holds it
  */
-export async function lockDataDir(directory: string): Promise<void> {
+export function lockDataDir(directory: string): void {
   mkdirSync(directory, { recursive: true });
-  const lock = socketPath(directory, "lock");
-  const mine = socketPath(directory, `lock.${randomBytes(4).toString("hex")}`);
-  const server = createServer((socket) => socket.end());
-  await new Promise<void>((listening, failed) => {
-    server.once("error", failed);
-    server.listen(mine, listening);
-  });
-  server.unref();
+  const database = new DatabaseSync(join(directory, "lock"), { timeout: 0 });
   try {
-    while (!tryLink(mine, lock)) {
-      if (await isAlive(lock)) {
-        throw new Error(
-          `DATA_DIR ${resolve(directory)} is in use by another Veche process. Stop that one, or set another DATA_DIR.`,
-        );
-      }
-      // Moved away rather than removed: of two that find it dead only one moves it.
-      tryRename(lock, `${mine}.dead`);
-      rmSync(`${mine}.dead`, { force: true });
-    }
+    database.exec("PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
-    server.close();
-    throw error;
-  } finally {
-    rmSync(mine, { force: true });
-  }
-}
-
-function socketPath(directory: string, name: string): string {
-  const absolute = resolve(directory, name);
-  const path =
-    [absolute, relative(process.cwd(), absolute)].sort((a, b) => a.length - b.length)[0] ?? absolute;
-  if (path.length > MAX_SOCKET_PATH) {
+    database.close();
+    if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error;
     throw new Error(
-      `DATA_DIR ${resolve(directory)} is too long a path: its lock needs one of at most 90 characters.`,
+      `DATA_DIR ${resolve(directory)} is in use by another Veche process. Stop that one, or set another DATA_DIR.`,
     );
   }
-  return path;
+  held.push(database);
 }
 
-function tryLink(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  }
-}
-
-function tryRename(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-}
-
-const isAlive = (path: string) =>
-  new Promise<boolean>((done) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      done(true);
-    });
-    socket.once("error", () => done(false));
-  });
+const SQLITE_BUSY = 5;
 
 /** A secret kept in the directory, made when it is not there yet. Call it with the directory locked. */
 export function keptSecret(directory: string, name: string): string {

@@ -22,3 +22,13 @@ test("a hash of another cost is outdated", async () => {
   expect(passwords.isOutdated(hash)).toBe(false);
   expect(new Passwords(5).isOutdated(hash)).toBe(true);
 });
+
+test("a flood is refused instead of queued for ever, and those who wait get their turn", async () => {
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 60 }, () => passwords.hash("correct horse")),
+  );
+  const refused = outcomes.filter(({ status }) => status === "rejected");
+  expect(refused.length).toBe(60 - 2 - 24);
+  expect(refused[0]).toMatchObject({ reason: { type: "RESOURCE_EXHAUSTED" } });
+  await expect(passwords.hash("correct horse")).resolves.toMatch(/^\$2/);
+});

@@ -2,17 +2,25 @@
  * Password hashes: bcrypt over a SHA-384 of the password in base64 (64 characters), since bcrypt alone ignores what
  * follows its 72nd byte.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import bcrypt from "bcrypt";
 import { z } from "zod";
+import { resourceExhausted } from "./errors.ts";
 
 /** 8 to 128 characters; nothing is trimmed or normalized. */
 export const PasswordSchema = z.string().min(8).max(128);
 
 const digest = (password: string) => createHash("sha384").update(password, "utf8").digest("base64");
 
+/** Of libuv's four threads, which also write files: a flood of sign-ins must leave some to everything else. */
+const AT_ONCE = 2;
+/** Each takes a quarter of a second, so the last in the queue is answered before its request's deadline. */
+const MAX_WAITING = 24;
+
 export class Passwords {
   readonly #cost: number;
+  #underWay = 0;
+  readonly #waiting: (() => void)[] = [];
   /** A hash that no password has, of the same cost: what is compared when there is no account. */
   #nobody: Promise<string> | undefined;
 
@@ -21,18 +29,40 @@ export class Passwords {
     this.#cost = cost;
   }
 
+  /** @throws RESOURCE_EXHAUSTED */
   hash(password: string): Promise<string> {
-    return bcrypt.hash(digest(password), this.#cost);
+    return this.#inTurn(() => bcrypt.hash(digest(password), this.#cost));
   }
 
   /**
    * Takes as long for an absent hash as for a wrong password, so that the time doesn't tell which accounts exist.
    * @param hash undefined where there is no such account
+   * @throws RESOURCE_EXHAUSTED
    */
   async matches(password: string, hash: string | undefined): Promise<boolean> {
-    this.#nobody ??= this.hash(createHash("sha256").update(`${process.pid}.${Math.random()}`).digest("hex"));
-    const compared = await bcrypt.compare(digest(password), hash ?? (await this.#nobody));
+    this.#nobody ??= bcrypt.hash(randomBytes(32).toString("hex"), this.#cost);
+    const nobody = await this.#nobody;
+    const compared = await this.#inTurn(() => bcrypt.compare(digest(password), hash ?? nobody));
     return compared && hash !== undefined;
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#underWay >= AT_ONCE) {
+      if (this.#waiting.length >= MAX_WAITING) {
+        throw resourceExhausted("Too many sign in at the moment. Try again shortly.", 2);
+      }
+      // Whoever is done hands over its place.
+      await new Promise<void>((turn) => this.#waiting.push(turn));
+    } else {
+      this.#underWay += 1;
+    }
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#underWay -= 1;
+    }
   }
 
   /** Whether a hash was made with another cost than today's, and is to be made anew at the next sign-in. */

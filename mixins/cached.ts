@@ -4,6 +4,8 @@ import type { ActionName } from "../lib/contract.ts";
 import { runtimeOf } from "./runtime.ts";
 
 const FORGET = "cache.forget";
+/** Longer than most reads take. */
+const REREAD_MS = 200;
 
 /** For an action's options: cached for `CACHE_TTL_S` under one of its params, or of the meta: `#user.id`. */
 export const cachedBy = (key: string) => ({ cache: { enabled: true, keys: [key] } });
@@ -23,9 +25,20 @@ export const forgetting: Partial<ServiceSchema> = {
   },
 };
 
-/** An answer that was read before the change and gets into the cache after this stays there for the time to live. */
+/**
+ * Resolves when the answers are forgotten. They are once more, when every request that read them before the change has ended:
+ * one of those may have put an old answer back.
+ */
 export async function forget(broker: ServiceBroker, ...answers: Cached[]): Promise<void> {
+  const { REDIS_URL, REQUEST_TIMEOUT_MS } = runtimeOf(broker).config;
   const keys = answers.map(cacheKey);
-  await broker.cacher?.del(keys);
-  if (!runtimeOf(broker).config.REDIS_URL) broker.broadcast(FORGET, { keys });
+  const forgetNow = async () => {
+    await broker.cacher?.del(keys);
+    if (!REDIS_URL) broker.broadcast(FORGET, { keys });
+  };
+  await forgetNow();
+  for (const delay of [REREAD_MS, REQUEST_TIMEOUT_MS]) {
+    // The process may have stopped by then.
+    setTimeout(() => void forgetNow().catch(() => {}), delay).unref();
+  }
 }

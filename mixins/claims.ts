@@ -11,7 +11,8 @@
  * A claim is never adopted by a later attempt, not even its own owner's.
  */
 import { randomUUID } from "node:crypto";
-import { alreadyExists, DuplicateKey, unavailable } from "../lib/errors.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { alreadyExists, DuplicateKey, failedPrecondition } from "../lib/errors.ts";
 import { type Collection, defineCollection, type Filter, type Update } from "./collection/collection.ts";
 
 export interface Claim {
@@ -25,14 +26,30 @@ export interface Claim {
 
 export interface Claimant {
   _id: string;
-  wish?: { field: string; value: string; attempt: string };
+  wish?: Wish;
 }
+
+/** @property at milliseconds since 1970 */
+interface Wish {
+  field: string;
+  value: string;
+  attempt: string;
+  at: number;
+}
+
+/** Longer than a request lasts as a rule. */
+const YOUNG_MS = 5_000;
+const ATTEMPTS = 10;
+const PAUSE_MS = 60;
 
 export const claimCollection = (name: string) =>
   defineCollection<Claim>({ name, indexes: [{ fields: ["open_since"] }] });
 
 /** What claims are compared by: two spellings of one value clash. */
 const claimId = (field: string, value: string) => `${field}:${value.toLowerCase()}`;
+
+const isSame = (field: string, held: unknown, value: string): boolean =>
+  typeof held === "string" && claimId(field, held) === claimId(field, value);
 
 export class Claims<D extends Claimant> {
   readonly #owners: Collection<D>;
@@ -53,25 +70,45 @@ export class Claims<D extends Claimant> {
    * @param owner as it was read; the change happens only if the field still is as it says
    * @param also what changes together with the value
    * @returns the owner's document afterwards
-   * @throws ALREADY_EXISTS where another owner has the value; UNAVAILABLE where the owner was changed meanwhile
+   * @throws ALREADY_EXISTS where another owner has the value; FAILED_PRECONDITION where the field was changed meanwhile
    */
   async take(owner: D, field: keyof D & string, value: string, also: Update<D> = {}): Promise<D> {
-    const old = owner[field] as string | undefined;
-    const unchanged = { _id: owner._id, [field]: old ?? null } as Filter<D>;
-    if (old !== undefined && claimId(field, old) === claimId(field, value)) {
-      return this.#settle(unchanged, field, value, also);
+    let current = owner;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const taken = await this.#attempt(current, field, value, also);
+      if (taken) return taken;
+      // Another request of the same owner is under way, or was faster.
+      await sleep(PAUSE_MS * (0.5 + Math.random()));
+      const now = await this.#owners.findById(owner._id);
+      if (!now || (now[field] !== owner[field] && !isSame(field, now[field], value))) break;
+      current = now;
     }
-    const attempt = randomUUID();
-    const wish = { field, value, attempt };
-    if (!(await this.#owners.updateOne(unchanged, { $set: { wish } } as unknown as Update<D>)))
-      throw changed();
-    const claim = await this.#insert(owner._id, field, value, attempt);
+    throw failedPrecondition("This was changed by another request meanwhile. Look at it, and try again.");
+  }
+
+  /** @returns undefined where another request of the same owner is in the way */
+  async #attempt(owner: D, field: keyof D & string, value: string, also: Update<D>): Promise<D | undefined> {
+    const old = owner[field] as string | undefined;
+    const unchanged = { _id: owner._id, [field]: old ?? null, "wish.attempt": owner.wish?.attempt ?? null };
+    if (isSame(field, old, value)) return this.#settle(unchanged, field, value, also);
+    // An older wish is that of a request which ended without taking it back.
+    if (owner.wish && Date.now() - owner.wish.at < YOUNG_MS) return undefined;
+    const wish = { field, value, attempt: randomUUID(), at: Date.now() };
+    const update = { $set: { wish } } as unknown as Update<D>;
+    if (!(await this.#owners.updateOne(unchanged as Filter<D>, update))) return undefined;
+    const claim = await this.#insert(owner._id, wish);
+    if (!claim) return undefined;
     // From here on it is open which of the two values the owner has.
-    if (old !== undefined) await this.#reopen(owner._id, field, old);
+    const oldClaim = old === undefined ? null : await this.#reopen(owner._id, field, old);
+    const mine = { _id: owner._id, [field]: old ?? null, "wish.attempt": wish.attempt };
     try {
-      const settled = await this.#settle({ ...unchanged, "wish.attempt": attempt }, field, value, also);
+      const settled = await this.#settle(mine, field, value, also);
+      if (!settled) {
+        await this.#resolve(claim);
+        return undefined;
+      }
       await this.#close(claim);
-      if (old !== undefined) await this.#claims.deleteOne({ _id: claimId(field, old), owner: owner._id });
+      if (oldClaim) await this.#claims.deleteOne({ _id: oldClaim._id, attempt: oldClaim.attempt });
       return settled;
     } catch (error) {
       await this.#resolve(claim);
@@ -102,7 +139,8 @@ export class Claims<D extends Claimant> {
     for (const claim of open) await this.#resolve(claim);
   }
 
-  async #insert(owner: string, field: string, value: string, attempt: string): Promise<Claim> {
+  /** @returns undefined where the owner itself has a claim on the value: of another attempt, so not this one's to use */
+  async #insert(owner: string, { field, value, attempt }: Wish): Promise<Claim | undefined> {
     try {
       return await this.#claims.insert({
         _id: claimId(field, value),
@@ -113,6 +151,7 @@ export class Claims<D extends Claimant> {
     } catch (error) {
       if (!(error instanceof DuplicateKey)) throw error;
       await this.#strike(owner, attempt);
+      if ((await this.ownerOf(field, value)) === owner) return undefined;
       throw alreadyExists(`This ${field} is taken.`, {
         errors: [{ path: field, message: "is taken" }],
       });
@@ -124,22 +163,21 @@ export class Claims<D extends Claimant> {
     return this.#claims.updateOne({ _id, attempt, open_since }, { $unset: { open_since: true } });
   }
 
-  #reopen(owner: string, field: string, value: string) {
-    return this.#claims.updateOne(
+  #reopen(owner: string, field: string, value: string): Promise<Claim | null> {
+    return this.#claims.findOneAndUpdate(
       { _id: claimId(field, value), owner },
       { $set: { open_since: Date.now() } },
     );
   }
 
-  async #settle(filter: object, field: string, value: string, also: Update<D>): Promise<D> {
+  async #settle(filter: object, field: string, value: string, also: Update<D>): Promise<D | undefined> {
     const update = {
       ...also,
       $set: { ...also.$set, [field]: value },
       $unset: { ...also.$unset, wish: true },
     };
     const settled = await this.#owners.findOneAndUpdate(filter as Filter<D>, update as unknown as Update<D>);
-    if (!settled) throw changed();
-    return settled;
+    return settled ?? undefined;
   }
 
   /** Takes a wish back, so that the attempt can no longer succeed. */
@@ -166,5 +204,3 @@ export class Claims<D extends Claimant> {
 
 const wished = (owner: Claimant, field: string) =>
   owner.wish?.field === field ? owner.wish.value : undefined;
-
-const changed = () => unavailable("This was changed by another request at the same moment. Try again.");

@@ -71,3 +71,23 @@ test("a sweep never runs twice at once, and a stop waits for the one that runs",
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(runs).toBe(2);
 });
+
+test("a sweep waits until its service has started", async () => {
+  const seen: boolean[] = [];
+  let started = false;
+  broker = new ServiceBroker({ logger: false, registry: { stopDelay: 0 } });
+  const config = loadConfig({ NODE_ENV: "test", SWEEP_INTERVAL_MS: "50" });
+  provideRuntime(broker, { config, keys: secretKeyRing("a secret of the tests"), database: {} });
+  broker.createService({
+    name: "slow",
+    mixins: [sweep({ name: "early", every: 5, run: async () => void seen.push(started) })],
+    async started() {
+      // As long as several sweeps would take.
+      await new Promise((passed) => setTimeout(passed, 60));
+      started = true;
+    },
+  });
+  await broker.start();
+  await eventually(() => seen.length > 2);
+  expect(seen).not.toContain(false);
+});

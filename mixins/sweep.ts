@@ -23,7 +23,10 @@ interface Sweeping {
   running: Promise<void>;
 }
 
-/** A mixin; a service may have several. In `mixins` it comes behind `collections`, so that these open before it. */
+/** Whether the whole process is: all of its services have started then. */
+const isStarted = ({ broker }: Service) => (broker as unknown as { started: boolean }).started;
+
+/** A mixin; a service may have several. */
 export function sweep<S = Service>({ name, every, run }: SweepOptions<S>): Partial<ServiceSchema> {
   // By service, since several brokers of a process may share the schema.
   const sweeping = new WeakMap<Service, Sweeping>();
@@ -39,6 +42,8 @@ export function sweep<S = Service>({ name, every, run }: SweepOptions<S>): Parti
   };
 
   const once = async (service: Service, signal: AbortSignal) => {
+    // This mixin's start is not the service's: that may still wait for its database.
+    if (!isStarted(service)) return;
     try {
       await run.call(service as S, service as S, signal);
     } catch (error) {

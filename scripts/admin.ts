@@ -16,7 +16,7 @@ if (!email || email === "--help" || email === "-h" || (option !== undefined && o
 }
 
 const config = configFromEnvironment(true);
-const broker = await makeBroker({ ...config, LOG_LEVEL: "error", HEALTH_PORT: undefined });
+const broker = makeBroker({ ...config, LOG_LEVEL: "error" });
 if (!config.cluster) {
   for (const schema of await loadServices(["auth", "session", "users"])) broker.createService(schema);
 }

@@ -1,6 +1,6 @@
 // Makes a broker of the environment: configuration, keys, the lock on DATA_DIR.
 import { existsSync } from "node:fs";
-import { type BrokerOptions, ServiceBroker } from "moleculer";
+import { ServiceBroker } from "moleculer";
 import { type Config, ConfigError, loadConfig } from "../lib/config.ts";
 import { keptSecret, lockDataDir } from "../lib/data-dir.ts";
 import { directoryKeyRing, type KeyRing, secretKeyRing } from "../lib/keys.ts";
@@ -13,17 +13,19 @@ import brokerOptions from "../moleculer.config.ts";
 export function configFromEnvironment(guest = false): Config {
   // What is set already wins over the file.
   if (existsSync(".env")) process.loadEnvFile(".env");
-  return orEnd(() => loadConfig(process.env, guest));
+  const config = orEnd(() => loadConfig(process.env, guest));
+  // Run where a node runs, a guest must not take its name or its port: the mesh would end the node.
+  return guest ? { ...config, NODE_ID: undefined, HEALTH_PORT: undefined } : config;
 }
 
 /** A process by itself locks its DATA_DIR and makes the secrets that it was not given. */
-export async function prepare(config: Config): Promise<{ config: Config; keys: KeyRing }> {
+function prepare(config: Config): { config: Config; keys: KeyRing } {
   const directory = config.DATA_DIR;
   // What can be wrong is found before anything is touched.
   if (config.JWT_KEYS_DIR) orEnd(() => keyRing(config));
   if (config.cluster || directory === undefined) return { config, keys: orEnd(() => keyRing(config)) };
-  await lockDataDir(directory).catch((error: Error) => end([error.message]));
   return orEnd(() => {
+    lockDataDir(directory);
     const whole = {
       ...config,
       JWT_SECRET: config.JWT_SECRET ?? keptSecret(directory, "jwt"),
@@ -35,9 +37,9 @@ export async function prepare(config: Config): Promise<{ config: Config; keys: K
 
 const PORT_TAKEN = /^Port (\d+) is already in use!$/;
 
-export async function makeBroker(config: Config, options: BrokerOptions = {}): Promise<ServiceBroker> {
-  const prepared = await prepare(config);
-  const broker = new ServiceBroker({ ...brokerOptions(prepared.config, prepared.keys), ...options });
+export function makeBroker(config: Config): ServiceBroker {
+  const prepared = prepare(config);
+  const broker = new ServiceBroker(brokerOptions(prepared.config, prepared.keys));
   // Moleculer's own way logs a stack, and not where who typed the command looks.
   broker.fatal = (message) =>
     end([message.replace(PORT_TAKEN, "PORT $1 is in use by another process. Set another PORT.")]);

@@ -5,6 +5,6 @@ const config = configFromEnvironment(true);
 if (!config.cluster) {
   end(["NATS_URL says which cluster to join. For a single process with a console run `npm run dev`."]);
 }
-const broker = await makeBroker({ ...config, LOG_LEVEL: "warn" });
+const broker = makeBroker({ ...config, LOG_LEVEL: "warn" });
 await broker.start();
 await broker.repl();

@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     if (error instanceof ConfigError) return end(error.problems);
     throw error;
   });
-  const broker = await makeBroker(config);
+  const broker = makeBroker(config);
   for (const schema of services) broker.createService(schema);
   stopOnSignal(broker, config);
   await broker.start();

@@ -67,6 +67,23 @@ describe("the account", () => {
     expect((await api("GET", "/v1/me", ann)).body).toMatchObject({ email: ann.email, username: null });
   });
 
+  test("changes of its names at once are made or refused, never failed", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const change = () => api("PATCH", "/v1/account", ann, { username: uniqueName("Name") });
+    const answers = await Promise.all(Array.from({ length: 6 }, change));
+    for (const { status } of answers) expect([200, 412]).toContain(status);
+    expect(answers.map(({ status }) => status)).toContain(200);
+    expect((await change()).status).toBe(200);
+  });
+
+  test("strangers who guess its password don't lock out who is signed in", async () => {
+    const ann = await signUp(veche.baseUrl);
+    const guess = () => api("POST", "/v1/login", undefined, { email: ann.email, password: "wrong horse" });
+    await Promise.all(Array.from({ length: 30 }, guess));
+    expect((await guess()).status).toBe(429);
+    expect((await api("DELETE", "/v1/account", ann, { password: ann.password })).status).toBe(202);
+  });
+
   test("is deleted once, however often that is asked at once", async () => {
     const ann = await signUp(veche.baseUrl);
     const ask = () => api("DELETE", "/v1/account", ann, { password: ann.password });
@@ -123,6 +140,18 @@ describe("profiles", () => {
     expect((await api("GET", `/v1/profile/by-nickname/${renamed}`, ann)).status).toBe(200);
     // What was let go is free for another.
     await signUp(veche.baseUrl, { nickname });
+  });
+
+  test("two requests at once for one first nickname: one makes it", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const ann = await signUp(veche.baseUrl);
+      const nickname = uniqueName("n");
+      const make = () => api("POST", "/v1/profile", ann, { nickname });
+      const statuses = (await Promise.all([make(), make()])).map(({ status }) => status);
+      expect(statuses).toContain(201);
+      for (const status of statuses) expect([201, 409, 412]).toContain(status);
+      expect((await api("GET", "/v1/me", ann)).body).toMatchObject({ nickname });
+    }
   });
 
   test("an id without its leading zeros is the same id, and changes reach it too", async () => {

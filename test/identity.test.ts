@@ -150,6 +150,20 @@ describe("signing in", () => {
       (await api("POST", "/v1/login", undefined, { email: bob.email, password: bob.password })).status,
     ).toBe(200);
   });
+
+  test("all addresses of one IPv6 network count as one", async () => {
+    const behindProxy = await startEmbedded({ TRUST_PROXY: "loopback", SIGN_IN_ADDRESS_MAX_FAILURES: "5" });
+    const guess = (address: string, i: number) =>
+      request(behindProxy.baseUrl, "POST", "/v1/login", {
+        body: { email: `nobody${i}@example.com`, password: "wrong horse" },
+        headers: { "x-forwarded-for": address },
+      });
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i += 1) statuses.push((await guess(`2001:db8::${i.toString(16)}`, i)).status);
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
+    expect((await guess("2001:db8:0:1::1", 9)).status).toBe(401);
+    await behindProxy.stop();
+  });
 });
 
 describe("refresh tokens", () => {

@@ -55,6 +55,16 @@ test("a second process on one DATA_DIR is refused, and the first goes on; a take
   await veche.remove();
 }, 60_000);
 
+test("a HOST that is no address of this machine ends the start with one line", async () => {
+  const { code, stderr } = await runScript("start", [], {
+    DATA_DIR: join(directory, "host"),
+    HOST: "192.0.2.77",
+    PORT: "0",
+  });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^veche: HOST 192\.0\.2\.77: .*\n$/);
+});
+
 test.each(["start", "admin", "demo"])("%s has --help", async (script) => {
   const { code, stdout } = await runScript(script, ["--help"]);
   expect(code).toBe(0);

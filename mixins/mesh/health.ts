@@ -4,21 +4,25 @@ import type { Middleware, ServiceBroker } from "moleculer";
 import { runtimeOf } from "../runtime.ts";
 import { answerMetrics } from "./prometheus.ts";
 
+const PATHS = new Set(["/healthz", "/readyz", "/metrics"]);
+
 /** @returns a listener that answers the three paths, and false for every other */
 export function healthHandler(broker: ServiceBroker): (req: IncomingMessage, res: ServerResponse) => boolean {
   return (req, res) => {
-    const path = req.url?.split("?")[0];
-    if (path === "/metrics") {
+    const path = req.url?.split("?")[0] ?? "";
+    if (!PATHS.has(path)) return false;
+    if (req.method !== "GET" && req.method !== "HEAD") {
+      res.setHeader("Allow", "GET, HEAD");
+      answer(res, 405, { status: "only GET and HEAD" });
+    } else if (path === "/metrics") {
       req.url = path;
       answerMetrics(broker, req, res);
     } else if (path === "/healthz") {
       answer(res, 200, { status: "alive" });
-    } else if (path === "/readyz") {
+    } else {
       const waitingFor = whatIsMissing(broker);
       if (waitingFor.length === 0) answer(res, 200, { status: "ready" });
       else answer(res, 503, { status: "not ready", waiting_for: waitingFor });
-    } else {
-      return false;
     }
     return true;
   };

@@ -12,9 +12,41 @@ export class Prometheus extends MetricReporters.Prometheus {
     this.defaultLabels = { namespace, nodeID: nodeID ?? "" };
   }
 
+  /**
+   * The figures of the process are read when they are asked for. Moleculer reads its own on a timer, which ends the process when
+   * the system refuses one, as it does when no more files can be opened.
+   */
+  override generatePrometheusResponse(): string {
+    try {
+      for (const [name, value] of Object.entries(figuresOfProcess())) {
+        if (!this.registry.hasMetric(name)) this.registry.register({ type: "gauge", name });
+        this.registry.set(name, value);
+      }
+    } catch (error) {
+      this.logger.warn("The figures of the process can't be read now.", error);
+    }
+    return super.generatePrometheusResponse();
+  }
+
   override stop(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** By Moleculer's names of them; memory in bytes, times in seconds. */
+function figuresOfProcess(): Record<string, number> {
+  const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return {
+    "process.memory.rss": rss,
+    "process.memory.heap.used": heapUsed,
+    "process.memory.heap.total": heapTotal,
+    "process.memory.external": external,
+    "process.uptime": process.uptime(),
+    "process.cpu.user": user / 1e6,
+    "process.cpu.system": system / 1e6,
+    "process.internal.active.resources": process.getActiveResourcesInfo().length,
+  };
 }
 
 /** Measured with every call, and with every look into the cache. */

@@ -127,7 +127,10 @@ export default defineService<ApiService>({
     }
     this.router = new Router(this.aliases);
     this.front = frontOf(this.broker, (path) => this.router.methodsOf(path));
-    lifecycle.onDrain(() => closeGracefully(this.server));
+    this.server.on("error", ({ message }) => {
+      if (!this.server.listening) this.broker.fatal(`HOST ${config.HOST}: ${message}`);
+    });
+    lifecycle.onDrain(() => closeGracefully(this.server, config.SHUTDOWN_TIMEOUT_MS));
   },
 
   async started() {
@@ -137,6 +140,7 @@ export default defineService<ApiService>({
   async stopped() {
     this.gateway.stop();
     // Together: the server waits for the sockets, and this runs before the mixin's own end.
-    await Promise.all([this.realtime?.close(), closeGracefully(this.server)]);
+    const { SHUTDOWN_TIMEOUT_MS } = this.gateway.config;
+    await Promise.all([this.realtime?.close(), closeGracefully(this.server, SHUTDOWN_TIMEOUT_MS)]);
   },
 });

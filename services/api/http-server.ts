@@ -1,4 +1,6 @@
 /** The gateway's HTTP server: its limits, its answers to what is no HTTP, and its graceful end. */
+
+import { readFileSync } from "node:fs";
 import {
   createServer,
   type RequestListener,
@@ -6,6 +8,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HttpError, problemBody, sendProblem, toProblem } from "./problem.ts";
@@ -17,6 +20,8 @@ const HEADERS_MS = 20_000;
 const REQUEST_MS = 120_000;
 const CLOSE_IDLE_EVERY_MS = 50;
 const UNUSED_FOR_MS = 500;
+const MAX_PIPELINED = 32;
+const FILES_OF_OUR_OWN = 128;
 
 export function createHttpServer(listener: RequestListener): Server {
   const server = createServer(
@@ -31,7 +36,8 @@ export function createHttpServer(listener: RequestListener): Server {
     },
     listener,
   );
-  countRequests(server);
+  watchTraffic(server);
+  server.maxConnections = maxConnections();
   server.on("clientError", answerClientError);
   server.on("checkExpectation", (_req, res) => {
     const error = new HttpError("EXPECTATION_FAILED", "Only the expectation 100-continue can be met.");
@@ -41,10 +47,10 @@ export function createHttpServer(listener: RequestListener): Server {
 }
 
 /**
- * Stops accepting, and ends when the last request under way is answered. A connection that was opened and never used does not
- * count as idle for Node, and would hold the server for minutes: it has a moment to send its first request.
+ * Stops accepting, and ends when the last request under way is answered and read.
+ * @param within milliseconds: what is not done by then is cut off
  */
-export async function closeGracefully(server: Server): Promise<void> {
+export async function closeGracefully(server: Server, within: number): Promise<void> {
   if (!server.listening) return;
   let closed = false;
   server.close(() => {
@@ -52,32 +58,61 @@ export async function closeGracefully(server: Server): Promise<void> {
   });
   const closedAt = performance.now();
   while (!closed) {
-    // Connections that were busy when the server closed turn idle later, and would hold it until they time out.
-    server.closeIdleConnections();
-    const { underWay = 0, quietSince = 0 } = traffic.get(server) ?? {};
+    const { sockets, underWay, quietSince } = trafficOf(server);
     const quietFor = performance.now() - Math.max(quietSince, closedAt);
-    if (underWay === 0 && quietFor > UNUSED_FOR_MS) server.closeAllConnections();
+    // For Node a connection is idle once its answer was handed over, read or not; and one that was opened and never used is not.
+    const done = underWay === 0 && [...sockets].every(({ writableLength }) => writableLength === 0);
+    if (done) server.closeIdleConnections();
+    if (done && quietFor > UNUSED_FOR_MS) server.closeAllConnections();
+    if (performance.now() - closedAt > within) for (const socket of sockets) socket.destroy();
     await sleep(CLOSE_IDLE_EVERY_MS);
   }
 }
 
 interface Traffic {
+  /** Upgraded ones too, which Node no longer counts. */
+  sockets: Set<Socket>;
   underWay: number;
   quietSince: number;
 }
 
 const traffic = new WeakMap<Server, Traffic>();
+const trafficOf = (server: Server): Traffic =>
+  traffic.get(server) ?? { sockets: new Set(), underWay: 0, quietSince: 0 };
 
-function countRequests(server: Server): void {
-  const count: Traffic = { underWay: 0, quietSince: 0 };
-  traffic.set(server, count);
-  server.on("request", (_req, res: ServerResponse) => {
-    count.underWay += 1;
+function watchTraffic(server: Server): void {
+  const watched: Traffic = { sockets: new Set(), underWay: 0, quietSince: 0 };
+  const unanswered = new WeakMap<Socket, number>();
+  traffic.set(server, watched);
+  server.on("connection", (socket) => {
+    watched.sockets.add(socket);
+    socket.once("close", () => watched.sockets.delete(socket));
+  });
+  server.on("request", ({ socket }, res: ServerResponse) => {
+    watched.underWay += 1;
+    const waiting = (unanswered.get(socket) ?? 0) + 1;
+    unanswered.set(socket, waiting);
+    // Who asks on and on without reading the answers would have them all kept in memory.
+    if (waiting > MAX_PIPELINED) socket.destroy();
     res.once("close", () => {
-      count.underWay -= 1;
-      count.quietSince = performance.now();
+      watched.underWay -= 1;
+      watched.quietSince = performance.now();
+      unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1);
     });
   });
+}
+
+/**
+ * As many connections as the process may have files open, less what it needs for itself: one more would fail wherever the next
+ * file is opened. Unlimited where the limit is not known.
+ */
+function maxConnections(): number {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+    return soft === undefined ? Number.POSITIVE_INFINITY : Math.max(64, Number(soft) - FILES_OF_OUR_OWN);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /** There is no request to answer, only a socket to write to. */

@@ -1,4 +1,5 @@
 /** Accounts: made, found, changed. What one signs in with is checked here, whichever door the request came through. */
+import { randomUUID } from "node:crypto";
 import type { Role } from "../../lib/contract.ts";
 import {
   alreadyExists,
@@ -9,12 +10,12 @@ import {
   unauthenticated,
   unavailable,
 } from "../../lib/errors.ts";
-import { newUserId, type UserId } from "../../lib/ids.ts";
+import { newUserId, type SessionId, type UserId } from "../../lib/ids.ts";
 import type { Passwords } from "../../lib/passwords.ts";
 import type { Claims } from "../../mixins/claims.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
 import { owing } from "../../mixins/durable-events/debts.ts";
-import { type AccountDocument, CLAIMED } from "./auth.store.ts";
+import { type AccountDocument, CLAIMED, type EndingSessions } from "./auth.store.ts";
 
 export interface NewAccount {
   email: string;
@@ -121,13 +122,17 @@ export class Accounts {
     return changed;
   }
 
-  /** @param account as it was when its password was checked: where that changed meanwhile, nothing is changed */
-  async changePassword(account: ActiveAccount, password: string): Promise<ActiveAccount> {
-    const { _id, password_version } = account;
+  /**
+   * The other sessions of the account are `ending` from then on.
+   * @param checked as it was when its password was checked: where that changed meanwhile, nothing is changed
+   * @param keep the session that stays
+   */
+  async changePassword(checked: ActiveAccount, password: string, keep: SessionId): Promise<ActiveAccount> {
+    const { _id, password_version } = checked;
     const password_hash = await this.#passwords.hash(password);
     const changed = await this.#accounts.findOneAndUpdate(
       { _id, state: "active", password_version },
-      { $set: { password_hash }, $inc: { password_version: 1 } },
+      { $set: { password_hash, ...endingSessions(keep) }, $inc: { password_version: 1 } },
     );
     if (!isActive(changed))
       throw failedPrecondition("The password was changed by another request meanwhile.");
@@ -143,9 +148,20 @@ export class Accounts {
 
   async setRole(email: string, role: Role): Promise<ActiveAccount> {
     const found = await this.findByName(email);
-    const account = found && (await this.#accounts.findOneAndUpdate({ _id: found._id }, { $set: { role } }));
+    // Tokens carry the role: those of a former administrator must not live on.
+    const update = { $set: { role, ...(role === "user" ? endingSessions() : {}) } };
+    const account = found && (await this.#accounts.findOneAndUpdate({ _id: found._id }, update));
     if (!account || !isActive(account)) throw notFound("No account has this email.");
     return account;
+  }
+
+  /** The account's `ending` sessions have ended. */
+  async settleEnding({ _id, ending }: AccountDocument): Promise<void> {
+    if (!ending) return;
+    await this.#accounts.updateOne(
+      { _id, state: "active", "ending.id": ending.id },
+      { $unset: { ending: true, unsettled_since: true } },
+    );
   }
 
   async #insert(password_hash: string): Promise<AccountDocument> {
@@ -166,6 +182,12 @@ export class Accounts {
       }
     }
   }
+}
+
+/** For a `$set`: all sessions made until now have to end, but for one. */
+function endingSessions(except?: SessionId): { ending: EndingSessions; unsettled_since: number } {
+  const now = Date.now();
+  return { ending: { id: randomUUID(), before: now, ...(except ? { except } : {}) }, unsettled_since: now };
 }
 
 function isActive(account: AccountDocument | null): account is ActiveAccount {

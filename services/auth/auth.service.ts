@@ -1,7 +1,7 @@
 /** Accounts, and who may sign in to them. */
 import { AccessTokens } from "../../lib/access-tokens.ts";
 import { call } from "../../lib/contract.ts";
-import { failedPrecondition, invalidArgument } from "../../lib/errors.ts";
+import { failedPrecondition, hasCode, invalidArgument, isVecheError, unavailable } from "../../lib/errors.ts";
 import { Passwords } from "../../lib/passwords.ts";
 import { callerOf, implement } from "../../mixins/actions.ts";
 import { forget, forgetting } from "../../mixins/cached.ts";
@@ -16,6 +16,7 @@ import { Accounts, type ActiveAccount } from "./accounts.ts";
 import { authContract } from "./auth.contract.ts";
 import { authCollections } from "./auth.store.ts";
 import { Deletions } from "./deletion.ts";
+import { endSessions } from "./ending-sessions.ts";
 import { SignIn } from "./sign-in.ts";
 import { type RedisClient, SignInGuard } from "./sign-in-guard.ts";
 import { sweepAccounts } from "./sweep-accounts.ts";
@@ -52,7 +53,10 @@ export default defineService<AuthService>({
       await payDebts(this.collections.accounts, account, (event, payload) =>
         publish(ctx, event, payload),
       ).catch((error: unknown) => this.logger.warn("An event stays owed; the sweep sends it.", error));
-      return this.signIn.open(ctx, account);
+      return this.signIn.open(ctx, account).catch((error: unknown) => {
+        if (!hasCode(error, "UNAVAILABLE") && isVecheError(error)) throw error;
+        throw unavailable("The account was made, but signing in is not possible now. Sign in shortly.");
+      });
     },
     "v1.auth.login"(ctx) {
       const { email, username, password } = ctx.params;
@@ -80,14 +84,15 @@ export default defineService<AuthService>({
         }
         await this.signIn.confirm(ctx, account, password);
       }
+      const checked = account;
       // What can be refused comes before what is changed.
       if (email !== undefined) await this.accounts.refuseTaken("email", email, id);
       if (username !== undefined) await this.accounts.refuseTaken("username", username, id);
       if (email !== undefined) account = await this.accounts.changeName(account, "email", email);
       if (username !== undefined) account = await this.accounts.changeName(account, "username", username);
       if (new_password !== undefined) {
-        account = await this.accounts.changePassword(account, new_password);
-        await call(ctx, "v1.session.revokeUser", { user_id: id, except: sessionId });
+        account = await this.accounts.changePassword(checked, new_password, sessionId);
+        await endSessions(ctx, this.accounts, account);
       }
       await forget(this.broker, ["v1.users.getMe", id]);
       return shown(account);
@@ -108,8 +113,7 @@ export default defineService<AuthService>({
     async "v1.auth.setRole"(ctx) {
       const { email, role } = ctx.params;
       const account = await this.accounts.setRole(email, role);
-      // Tokens carry the role: those of a former administrator must not live on.
-      if (role === "user") await call(ctx, "v1.session.revokeUser", { user_id: account._id });
+      await endSessions(ctx, this.accounts, account);
       await forget(this.broker, ["v1.users.getMe", account._id]);
       return shown(account);
     },

@@ -1,6 +1,6 @@
 /** The collections of accounts, and of the emails and usernames they hold. */
 import type { Role } from "../../lib/contract.ts";
-import type { UserId } from "../../lib/ids.ts";
+import type { SessionId, UserId } from "../../lib/ids.ts";
 import { type Claimant, claimCollection } from "../../mixins/claims.ts";
 import { defineCollection } from "../../mixins/collection/collection.ts";
 import { type Owing, owedIndex } from "../../mixins/durable-events/debts.ts";
@@ -16,9 +16,18 @@ export interface AccountDocument extends Claimant, Owing {
   role: Role;
   state: "registering" | "active" | "deleting";
   created_at: number;
-  /** When it last moved on, of accounts that are being made or deleted (milliseconds since 1970): the sweep looks here. */
+  /** Of accounts with something unfinished, when it last moved on (milliseconds since 1970): the sweep looks here. */
   unsettled_since?: number;
   deletion?: Deletion;
+  /** The account's sessions that are still to be revoked: stands here from the write that made it necessary until it is done. */
+  ending?: EndingSessions;
+}
+
+export interface EndingSessions {
+  id: string;
+  /** Sessions made later know of the change (milliseconds since 1970). */
+  before: number;
+  except?: SessionId;
 }
 
 export interface Deletion {

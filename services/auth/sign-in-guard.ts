@@ -70,7 +70,7 @@ export class SignInGuard {
     const key = keyOf(account);
     const delay = await this.#delays.get(key);
     if (delay && delay.consumedPoints > 1) throw tooMany(delay);
-    await consume(this.#addresses, address);
+    await consume(this.#addresses, networkOf(address));
     const { consumedPoints: failures } = await consume(this.#failures, key);
     return {
       failed: async () => {
@@ -81,7 +81,7 @@ export class SignInGuard {
         await Promise.all([
           this.#failures.delete(key),
           this.#delays.delete(key),
-          this.#addresses.reward(address, 1),
+          this.#addresses.reward(networkOf(address), 1),
         ]);
       },
     };
@@ -89,7 +89,7 @@ export class SignInGuard {
 
   /** @throws RESOURCE_EXHAUSTED */
   async countRegistration(address: string): Promise<void> {
-    await consume(this.#registrations, address);
+    await consume(this.#registrations, networkOf(address));
   }
 }
 
@@ -110,3 +110,16 @@ const tooMany = ({ msBeforeNext }: RateLimiterRes) => {
 /** Emails have no place in Redis. */
 const keyOf = (account: string) =>
   createHash("sha256").update(account.toLowerCase()).digest("base64url").slice(0, 22);
+
+/** Who has an IPv6 address has 2^64 of them: its network is what counts. */
+function networkOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [head = "", tail] = address.split("::");
+  const groups = (part: string | undefined) => (part ? part.split(":") : []);
+  const missing = tail === undefined ? 0 : 8 - groups(head).length - groups(tail).length;
+  const all = [...groups(head), ...Array<string>(Math.max(0, missing)).fill("0"), ...groups(tail)];
+  return all
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ""))
+    .join(":");
+}

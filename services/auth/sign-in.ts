@@ -43,7 +43,8 @@ export class SignIn {
 
   /** Asks for the password once more, before what can't be taken back. */
   async confirm(ctx: Ctx, account: ActiveAccount, password: string): Promise<void> {
-    await this.#check(ctx, account, account._id, password);
+    // Counted by session: strangers who guess must not lock out who is signed in.
+    await this.#check(ctx, account, ctx.meta.user?.sessionId ?? account._id, password);
   }
 
   /**

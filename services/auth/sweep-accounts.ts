@@ -4,6 +4,7 @@ import { sweepDebts } from "../../mixins/durable-events/debts.ts";
 import { publish } from "../../mixins/durable-events/durable-events.ts";
 import { runtimeOf } from "../../mixins/runtime.ts";
 import type { AuthService } from "./auth.service.ts";
+import { endSessions } from "./ending-sessions.ts";
 
 const PORTION = 100;
 
@@ -24,6 +25,9 @@ export async function sweepAccounts(service: AuthService): Promise<void> {
         // The profile first: as long as the account is there, this can be repeated.
         await call(broker, "v1.users.deleteProfile", { user_id: _id });
         await accounts.discard(_id);
+      }
+      if (state === "active" && Date.now() - unsettled_since > patience) {
+        await endSessions(broker, accounts, account);
       }
       from = unsettled_since;
     }

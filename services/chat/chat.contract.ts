@@ -19,7 +19,7 @@ export const Message = z
     id: z.string(),
     conversation_id: z.string(),
     seq: z.int().min(1),
-    sender_id: z.string().nullable().describe("null when the account was deleted"),
+    sender_id: z.string().nullable().describe("of an account that may have been deleted since"),
     type: z.enum(["message", "join", "leave"]),
     text: z.string(),
     sent_at_unix_ms: z.int(),
@@ -84,7 +84,7 @@ export const chatContract = defineContract({
       }),
     result: z.object({
       messages: z.array(Message).describe("newest first; with `after` oldest first"),
-      seq: seq.describe("subscribe with `after` set to it"),
+      seq: seq.describe("subscribe, or read on, with `after` set to it"),
       next_cursor: z.string().nullable(),
     }),
   },

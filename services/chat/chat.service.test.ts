@@ -136,3 +136,18 @@ describe("messages", () => {
     expect(await send(bob, id, "his own", "n-1")).toMatchObject({ seq: 2 });
   });
 });
+
+test("reading forward, each page says where to read on from", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await chatOf(ann, bob);
+  for (let i = 1; i <= 7; i += 1) await send(ann, id, `message ${i}`);
+  const seen: number[] = [];
+  let after = 0;
+  for (let pages = 0; pages < 3; pages += 1) {
+    const { messages, seq } = await list(bob, id, { after, limit: 3 });
+    seen.push(...messages.map((message) => message.seq));
+    after = seq;
+  }
+  expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  expect(after).toBe(7);
+});

@@ -9,7 +9,7 @@ import type { MessageLog } from "./message-log.ts";
 
 export interface HistoryPage {
   messages: Message[];
-  /** The tail that the page is true for. */
+  /** Up to where the page is true: the tail, or the end of a page read forward that is not the last. */
   seq: number;
   next_cursor: string | null;
 }
@@ -32,7 +32,9 @@ export async function readHistory(
   const { seq } = await log.readTail(conversation);
   if (after !== undefined) {
     const entries = await log.readForward(conversation, after, limit);
-    return page(entries, Math.max(seq, entries.at(-1)?.seq ?? 0), null);
+    const last = entries.at(-1)?.seq ?? 0;
+    // Of a page that is not the last, where it ends: reading on, or subscribing, from there misses nothing.
+    return page(entries, entries.length === limit ? last : Math.max(seq, last), null);
   }
   // From the tail that was noted, so that what is appended meanwhile comes by subscription and not twice.
   const entries = await log.readBack(conversation, from ?? seq + 1, limit);

@@ -56,7 +56,11 @@ export const sessionContract = defineContract({
   "v1.session.revokeUser": {
     audience: "services",
     idempotent: true,
-    params: z.strictObject({ user_id: UserIdSchema, except: SessionIdSchema.optional() }),
+    params: z.strictObject({
+      user_id: UserIdSchema,
+      except: SessionIdSchema.optional(),
+      created_before_unix_ms: z.int().optional().describe("default: all"),
+    }),
     result: z.null(),
   },
   /** For gateways: they refuse the access tokens of these sessions. In the order in which they were revoked. */

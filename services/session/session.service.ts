@@ -54,7 +54,8 @@ export default defineService<SessionService>({
       return null;
     },
     async "v1.session.revokeUser"(ctx) {
-      await this.sessions.revokeAll(ctx.params.user_id, ctx.params.except);
+      const { user_id, except, created_before_unix_ms } = ctx.params;
+      await this.sessions.revokeAll(user_id, except, created_before_unix_ms);
       return null;
     },
     "v1.session.listRevoked"(ctx) {

@@ -128,8 +128,10 @@ export class Sessions {
     await this.#revoke([session]);
   }
 
-  async revokeAll(user: UserId, except?: SessionId): Promise<void> {
-    await this.#eachOf(user, (sessions) => this.#revoke(sessions.filter(({ _id }) => _id !== except)));
+  async revokeAll(user: UserId, except?: SessionId, before = Number.POSITIVE_INFINITY): Promise<void> {
+    await this.#eachOf(user, (sessions) =>
+      this.#revoke(sessions.filter(({ _id, created_at }) => _id !== except && created_at < before)),
+    );
   }
 
   /** Of a deleted account nothing stays but the ids that gateways must refuse. */

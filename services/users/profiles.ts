@@ -34,7 +34,7 @@ export class Profiles {
     }
   }
 
-  /** Sets the first nickname, and whatever else is given. @throws ALREADY_EXISTS */
+  /** Sets the first nickname, and whatever else is given. @throws ALREADY_EXISTS, FAILED_PRECONDITION */
   async create(id: UserId, { nickname, ...rest }: ProfileChanges & { nickname: string }): Promise<Profile> {
     const profile = await this.#document(id);
     if (profile.nickname !== undefined) {
@@ -43,7 +43,7 @@ export class Profiles {
     return shown(await this.#claims.take(profile, "nickname", nickname, asUpdate(rest)));
   }
 
-  /** @throws ALREADY_EXISTS */
+  /** @throws ALREADY_EXISTS, FAILED_PRECONDITION */
   async update(id: UserId, { nickname, ...rest }: ProfileChanges): Promise<Profile> {
     const profile = await this.#document(id);
     if (typeof nickname === "string") {

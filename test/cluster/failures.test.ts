@@ -17,7 +17,12 @@ beforeAll(async () => {
         [`${service}-2`, [service]],
       ]),
     ),
-    env: { DRAIN_DELAY_MS: String(DRAIN_DELAY_MS), CACHE_TTL_S: "1" },
+    env: {
+      DRAIN_DELAY_MS: String(DRAIN_DELAY_MS),
+      CACHE_TTL_S: "1",
+      SWEEP_INTERVAL_MS: "300",
+      STALE_AFTER_MS: "3000",
+    },
   });
   ann = await signUp(cluster.node("api-1").baseUrl);
 }, 120_000);
@@ -92,6 +97,23 @@ test.each(["auth-1", "users-1", "session-1", "api-1"])(
   60_000,
 );
 
+test("a password that changes while no session process is there still ends the other sessions", async () => {
+  const gateway = cluster.node("api-1").baseUrl;
+  const bob = await signUp(gateway);
+  const login = { email: bob.email, password: bob.password };
+  const other = (await request(gateway, "POST", "/v1/login", { body: login })).body;
+  await Promise.all([cluster.node("session-1").kill(), cluster.node("session-2").kill()]);
+  const body = { password: bob.password, new_password: "battery staple" };
+  const { status } = await request(gateway, "PATCH", "/v1/account", { token: bob.accessToken, body });
+  expect([503, 504]).toContain(status);
+  await Promise.all([cluster.node("session-1").start(), cluster.node("session-2").start()]);
+  const refresh = () =>
+    request(gateway, "POST", "/v1/refresh", { body: { refresh_token: other.refresh_token } });
+  await eventually(async () => (await refresh()).status === 401, { within: 20_000, every: 250 });
+  // The session that changed it stays.
+  expect((await request(gateway, "GET", "/v1/me", { token: bob.accessToken })).status).toBe(200);
+}, 60_000);
+
 test("while NATS is away the gateways answer 503 at once, and five seconds after it is back they work", async () => {
   const gateways = [cluster.node("api-1").baseUrl, cluster.node("api-2").baseUrl];
   await cluster.nats.kill();
@@ -144,7 +166,7 @@ test("while the database is away requests that need it answer 503, and five seco
   });
   expect([503, 504]).toContain(answer);
   await cluster.mongo.start();
-  await eventually(async () => (await get()).status === 200, { within: 8_000 });
+  await eventually(async () => (await get()).status === 200, { within: 5_000 });
 }, 60_000);
 
 test("a process that is started before its servers waits for them, alive and not ready", async () => {

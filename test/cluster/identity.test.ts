@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type Cluster, startCluster } from "../servers/cluster.ts";
 import { eventually } from "../servers/eventually.ts";
 import { request, type SignedUp, signUp, uniqueName } from "../support/http.ts";
+import { runScript } from "../support/scripts.ts";
 
 let cluster: Cluster;
 let one: string;
@@ -142,6 +143,19 @@ test("a deletion comes to its end although a service was away", async () => {
       201,
     { within: 30_000, every: 250 },
   );
+});
+
+test("npm run admin, run where a node runs, makes an administrator and leaves the node alone", async () => {
+  const ann = await signUp(one);
+  const node = await cluster.add("named", ["users"], { NODE_ID: "users-0" });
+  await node.ready();
+  const env = { NATS_URL: cluster.nats.url, NODE_ID: "users-0", HEALTH_PORT: new URL(node.healthUrl).port };
+  expect(await runScript("admin", [ann.email], env)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("is now an administrator"),
+  });
+  expect((await get(two, "/v1/me", ann)).body).toMatchObject({ role: "admin" });
+  expect(node.running).toBe(true);
 });
 
 test("an unknown email takes as long as a wrong password", async () => {

@@ -17,6 +17,8 @@ export interface Door {
 }
 
 /** Node 24 asks it, before anything else, whether a request with an `Upgrade` header is one to the server. */
+const REFUSAL_MS = 5_000;
+
 interface Upgradable {
   shouldUpgradeCallback?: (req: IncomingMessage) => boolean;
 }
@@ -62,6 +64,9 @@ function mayCome({ headers: { origin, host } }: IncomingMessage, origins: readon
 function refuse(socket: Duplex, error: Error): void {
   const problem = toProblem(error);
   const body = problemBody(problem);
+  // A client that keeps its half open would hold the socket for ever: an upgraded one has no timeout of the server's.
+  socket.once("finish", () => socket.destroy());
+  setTimeout(() => socket.destroy(), REFUSAL_MS).unref();
   socket.end(
     [
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,

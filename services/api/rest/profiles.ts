@@ -11,7 +11,7 @@ export const profileRoutes = [
     summary: "Choose a nickname and fill in the profile",
     status: 201,
     location: ({ id }) => `/v1/profile/${id}`,
-    problems: ["NOT_FOUND", "ALREADY_EXISTS"],
+    problems: ["NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"],
     example: { nickname: "olga", first_name: "Olga", bio: "Speaks at every veche." },
   }),
   route({
@@ -19,7 +19,7 @@ export const profileRoutes = [
     path: "/v1/profile",
     action: "v1.users.updateProfile",
     summary: "Change the profile",
-    problems: ["NOT_FOUND", "ALREADY_EXISTS"],
+    problems: ["NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"],
     example: { bio: null, display_name: "Olga of Pskov" },
   }),
   route({
