@@ -8,7 +8,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from "node:http";
-import type { Socket } from "node:net";
+import { Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HttpError, problemBody, sendProblem, toProblem } from "./problem.ts";
@@ -53,7 +53,8 @@ export function createHttpServer(listener: RequestListener): Server {
 export async function closeGracefully(server: Server, within: number): Promise<void> {
   if (!server.listening) return;
   let closed = false;
-  server.close(() => {
+  // Not its own `close`: that ends idle connections at once, and what Node takes for idle may still be reading its answer.
+  NetServer.prototype.close.call(server, () => {
     closed = true;
   });
   const closedAt = performance.now();

@@ -32,6 +32,7 @@ export interface AuthService extends WithCollections<typeof authCollections> {
 export default defineService<AuthService>({
   name: "auth",
   version: 1,
+  metadata: { needs: ["v1.session", "v1.users"] },
   mixins: [
     collections(authCollections),
     forgetting,

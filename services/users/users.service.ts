@@ -23,6 +23,7 @@ interface UsersService extends WithCollections<typeof usersCollections> {
 export default defineService<UsersService>({
   name: "users",
   version: 1,
+  metadata: { needs: ["v1.auth"] },
   mixins: [
     collections(usersCollections),
     forgetting,
