@@ -1,9 +1,11 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { Variables } from "../lib/config.ts";
 import { makeDirectory, removeDirectory } from "./servers/custody.ts";
+import { eventually } from "./servers/eventually.ts";
 import { startVeche } from "./servers/processes.ts";
 import { runScript } from "./support/scripts.ts";
 
@@ -118,3 +120,27 @@ test("the README and .env.example have every variable, with its default, and no 
     if (value !== undefined) expect([name, table.get(name)]).toEqual([name, String(value)]);
   }
 });
+
+test("more connections than the process may have files open do not end it", async () => {
+  const program = join(directory, "few-files.mjs");
+  // The limit is that of a small container; a process can't lower its own.
+  writeFileSync(
+    program,
+    `import { spawn } from "node:child_process";
+     const child = spawn("sh", ["-c", "ulimit -n 256 && exec \\"$0\\" \\"$1\\"", process.execPath, ${JSON.stringify(join(root, "scripts/start.ts"))}], { stdio: "inherit" });
+     process.on("SIGTERM", () => child.kill("SIGTERM"));
+     child.on("exit", (code) => process.exit(code ?? 1));`,
+  );
+  const veche = await startVeche({ name: "few-files", directory, program });
+  await veche.ready();
+  const { hostname, port } = new URL(veche.baseUrl);
+  const sockets = Array.from({ length: 400 }, () => connect(Number(port), hostname).on("error", () => {}));
+  // Those beyond the limit are closed by the server.
+  await eventually(
+    () => sockets.filter(({ destroyed, readableEnded }) => destroyed || readableEnded).length > 100,
+  );
+  expect((await fetch(`${veche.healthUrl}/metrics`)).status).toBe(200);
+  for (const socket of sockets) socket.destroy();
+  await eventually(async () => (await fetch(`${veche.baseUrl}/v1/me`)).status === 401);
+  expect((await veche.stop()).code).toBe(0);
+}, 60_000);
