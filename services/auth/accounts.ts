@@ -27,6 +27,7 @@ export interface NewAccount {
 export type ActiveAccount = AccountDocument & { state: "active"; email: string };
 
 const MAX_CLASHES = 5;
+const NOBODY = "nobody";
 
 export class Accounts {
   readonly #accounts: Collection<AccountDocument>;
@@ -92,7 +93,8 @@ export class Accounts {
     // A username has no @, and an email always has one.
     const field = name.includes("@") ? "email" : "username";
     const owner = await this.#claims.ownerOf(field, name);
-    const account = owner === undefined ? undefined : await this.find(owner as UserId);
+    // Looked up also where there is none, so that this takes as long for a name that nobody has.
+    const account = await this.find((owner ?? NOBODY) as UserId);
     // The claim may be that of a value it only wants, or had.
     return account?.[field]?.toLowerCase() === name.toLowerCase() ? account : undefined;
   }
