@@ -73,6 +73,7 @@ const entries: Record<string, Entry> = {
   "GET /v1/chats/{id}/messages": foreign(403, annsChat),
   "POST /v1/chats/{id}/messages": foreign(403, toAnnsChat),
   "POST /v1/chats/{id}/message": foreign(403, toAnnsChat),
+  "GET /v1/chats/{id}/stream": foreign(403, annsChat),
 };
 
 let veche: Embedded;

@@ -3,9 +3,16 @@ import type { z } from "zod";
 import type { Tokens } from "../../services/auth/auth.contract.ts";
 import type { Chat, Message } from "../../services/chat/chat.contract.ts";
 import { LiveConnection } from "./live-connection.ts";
+import { SteadyConnection } from "./steady-connection.ts";
+import type { SteadyOptions } from "./steady-options.ts";
+import { expiryOf } from "./token.ts";
 
 export type { Message } from "../../services/chat/chat.contract.ts";
 export { LiveConnection } from "./live-connection.ts";
+export { SteadyConnection } from "./steady-connection.ts";
+
+/** How long before its end an access token is replaced. */
+const REFRESH_BEFORE_MS = 60_000;
 
 type Credentials = { email: string; password: string };
 type SignedIn = z.output<typeof Tokens>;
@@ -86,10 +93,36 @@ export class VecheClient {
     return this.request("GET", `/v1/chats/${id}/messages?${new URLSearchParams(given)}`);
   }
 
+  /** A pair of tokens in the place of the one in use. */
+  async refresh(): Promise<SignedIn> {
+    const refresh_token = this.tokens?.refresh_token;
+    this.tokens = await this.request<SignedIn>("POST", "/v1/refresh", { refresh_token });
+    return this.tokens;
+  }
+
+  /** Comes back by itself, and refreshes the tokens in time. */
+  connectSteadily(options: Pick<SteadyOptions, "backoff" | "onState"> = {}): SteadyConnection {
+    const token = async () => {
+      if (!this.tokens) throw new Error("sign in first");
+      const left = (expiryOf(this.tokens.access_token) ?? 0) - Date.now();
+      return left > REFRESH_BEFORE_MS ? this.tokens.access_token : (await this.refresh()).access_token;
+    };
+    return new SteadyConnection({
+      ...options,
+      url: this.#liveUrl,
+      token,
+      renewBeforeMs: REFRESH_BEFORE_MS - 1_000,
+    });
+  }
+
   /** Ready to be used when it resolves. */
   connect(): Promise<LiveConnection> {
     if (!this.tokens) throw new Error("sign in first");
-    return LiveConnection.open(`${this.baseUrl.replace(/^http/, "ws")}/v1/ws`, this.tokens.access_token);
+    return LiveConnection.open(this.#liveUrl, this.tokens.access_token);
+  }
+
+  get #liveUrl(): string {
+    return `${this.baseUrl.replace(/^http/, "ws")}/v1/ws`;
   }
 
   /** @throws ApiError */

@@ -94,6 +94,15 @@ export class LiveConnection {
     this.#push({ op: "auth", token });
   }
 
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** The seq of the last entry that came, 0 for none. */
+  lastSeen(conversation: string): number {
+    return this.#following.get(keptId(conversation))?.seq ?? 0;
+  }
+
   close(): Promise<Closed> {
     this.#socket.close(1000);
     return this.closed;

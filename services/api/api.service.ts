@@ -113,7 +113,7 @@ export default defineService<ApiService>({
     this.gateway = createGateway(this.broker, this.logger);
     this.addRoute({
       path: "/",
-      aliases: restAliases(routes, this.gateway),
+      aliases: restAliases(routes, this.gateway, () => this.realtime),
       mergeParams: false,
       mappingPolicy: "restrict",
       bodyParsers: false,

@@ -90,6 +90,7 @@ function operation(route: Route, schemas: Schemas): Json {
           parameter("query", name, schema, needed.includes(name)),
         )
       : []),
+    ...(route.stream ? [LAST_EVENT_ID] : []),
   ];
   const takesBody = route.input === "body" && Object.keys(others).length > 0;
   return {
@@ -131,7 +132,7 @@ function responses(route: Route, schemas: Schemas): Json {
     [route.status]: {
       description: DONE[route.status],
       ...(route.location ? { headers: { Location: LOCATION } } : {}),
-      ...(empty ? {} : { content: { "application/json": { schema } } }),
+      ...(empty ? {} : { content: route.stream ? EVENT_STREAM : { "application/json": { schema } } }),
     },
     ...Object.fromEntries(
       [...statuses].map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),
@@ -141,10 +142,23 @@ function responses(route: Route, schemas: Schemas): Json {
 
 const DONE = { 200: "Done", 201: "Made", 202: "Accepted: it goes on by itself", 204: "Done" } as const;
 
+const EVENT_STREAM = {
+  "text/event-stream": {
+    schema: { type: "string", description: "Events as the HTML standard says; docs/realtime.md tells more" },
+  },
+};
+
+const LAST_EVENT_ID = parameter(
+  "header",
+  "Last-Event-ID",
+  { type: "string", pattern: "^[0-9]{1,16}$", description: "the last id received: begin behind it" },
+  false,
+);
+
 const LOCATION = { description: "The path of what was made", schema: { type: "string" } };
 
 function parameter(
-  where: "path" | "query",
+  where: "path" | "query" | "header",
   name: string,
   schema: Json = { type: "string" },
   required: boolean,

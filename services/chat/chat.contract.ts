@@ -95,6 +95,20 @@ export const chatContract = defineContract({
     params: z.strictObject({ conversation: ConversationIdSchema }),
     result: z.object({ seq }),
   },
+  /** For gateways: as `authorizeSubscription`, and the seq that a stream begins behind, where it is asked by time. */
+  "v1.chat.streamMessages": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({
+      id: ConversationIdSchema,
+      since_unix_ms: z
+        .int()
+        .min(0)
+        .optional()
+        .describe("begin with the first entry that is not older; without it, with what is new"),
+    }),
+    result: z.object({ seq, after: seq }),
+  },
   /** For gateways that mend a gap or bring a client up to date. Without a hole, oldest first; who may is asked before. */
   "v1.chat.readEntries": {
     audience: "services",

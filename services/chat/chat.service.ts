@@ -11,6 +11,7 @@ import { DirectChats } from "./direct-chats.ts";
 import { messageOf, publishedOf } from "./entries.ts";
 import { readHistory } from "./history.ts";
 import { MessageLog } from "./message-log.ts";
+import { lastBefore } from "./since.ts";
 
 type ChatService = WithCollections<typeof chatCollections> &
   WithBus & { chats: DirectChats; log: MessageLog };
@@ -56,6 +57,15 @@ export default defineService<ChatService>({
         const { seq } = await this.log.readTail(conversation);
         await this.chats.get(conversation, callerOf(ctx).id);
         return { seq };
+      },
+      async "v1.chat.streamMessages"(ctx) {
+        const { id, since_unix_ms } = ctx.params;
+        const tail = await this.log.readTail(id);
+        await this.chats.get(id, callerOf(ctx).id);
+        const readEntry = (seq: number) => this.log.readEntry(id, seq);
+        const after =
+          since_unix_ms === undefined ? tail.seq : await lastBefore(readEntry, tail, since_unix_ms);
+        return { seq: tail.seq, after };
       },
       async "v1.chat.readEntries"(ctx) {
         const { conversation, after, limit } = ctx.params;

@@ -55,6 +55,10 @@ export class MessageLog {
     return last ? tailOf(last) : EMPTY;
   }
 
+  readEntry(conversation: ConversationId, seq: number): Promise<EntryDocument | null> {
+    return this.#messages.findById(entryId(conversation, seq));
+  }
+
   /** Newest first. @param before the seq that the page ends below */
   readBack(conversation: ConversationId, before: number, limit: number): Promise<EntryDocument[]> {
     const after = entryId(conversation, before);

@@ -30,6 +30,11 @@ export function addGateway(broker: ServiceBroker, limits: Partial<Limits> = {}):
       ),
     }),
   );
+  addDoor(broker, limits);
+}
+
+/** The gateway alone. Of a broker that has started it starts at once. */
+export function addDoor(broker: ServiceBroker, limits: Partial<Limits> = {}, port = 0): void {
   broker.createService(
     defineService<TestGateway>({
       name: "api",
@@ -40,7 +45,7 @@ export function addGateway(broker: ServiceBroker, limits: Partial<Limits> = {}):
       },
       async started() {
         this.gateway.start();
-        await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
+        await new Promise<void>((resolve) => this.server.listen(port, "127.0.0.1", resolve));
       },
       async stopped() {
         this.gateway.stop();

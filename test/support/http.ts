@@ -40,7 +40,9 @@ export async function request<T = Record<string, unknown>>(
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     signal: AbortSignal.timeout(20_000),
   });
-  const text = await answer.text();
+  const streams = isStream(answer.headers.get("content-type"));
+  if (streams) await answer.body?.cancel();
+  const text = streams ? "" : await answer.text();
   const { status, headers: answered } = answer;
   const parsed: unknown = text === "" ? null : JSON.parse(text);
   if (path.startsWith("/v1/")) {
@@ -48,6 +50,9 @@ export async function request<T = Record<string, unknown>>(
   }
   return { status, headers: answered, body: parsed as T };
 }
+
+/** It has no end: that it began is the answer. */
+const isStream = (type: string | null | undefined) => type?.startsWith("text/event-stream") === true;
 
 export interface Verbatim {
   method: string;
@@ -86,6 +91,10 @@ export async function requestVerbatim(
     };
     const outgoing = httpRequest(options, (answer) => {
       const { statusCode: status = 0, headers: answered } = answer;
+      if (isStream(answered["content-type"])) {
+        answer.destroy();
+        return resolve({ status, headers: answered, body: null });
+      }
       textOf(answer)
         .then((text) => resolve({ status, headers: answered, body: text === "" ? null : JSON.parse(text) }))
         .catch(reject);

@@ -14,6 +14,7 @@ import type { ConversationId, UserId } from "../../../lib/ids.ts";
 import type { Feeds } from "./feeds.ts";
 import * as frames from "./frames.ts";
 import { CLOSE, type CloseCode, type Limits } from "./limits.ts";
+import type { LiveClient } from "./live-client.ts";
 import { Outbox } from "./outbox.ts";
 import { type Outlet, Subscription } from "./subscription.ts";
 
@@ -25,12 +26,12 @@ export interface Host {
   /** @throws UNAUTHENTICATED; UNAVAILABLE while it is not known which sessions are revoked */
   checkToken(token: string): CheckedToken;
   /** Counts a connection to its user's. @returns false if there are too many */
-  admit(connection: Connection, user: UserId): boolean;
+  admit(connection: LiveClient, user: UserId): boolean;
 }
 
 const MISSED_PINGS = 2;
 
-export class Connection implements Outlet {
+export class Connection implements LiveClient, Outlet {
   readonly #socket: WebSocket;
   readonly #host: Host;
   readonly #subscriptions = new Map<ConversationId, Subscription>();
@@ -84,6 +85,10 @@ export class Connection implements Outlet {
     }
   }
 
+  pushEntry({ frame }: { frame: string | Buffer }, written?: () => void): void {
+    this.push(frame, written);
+  }
+
   inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => {});
@@ -102,14 +107,13 @@ export class Connection implements Outlet {
     this.close(CLOSE.UNAUTHENTICATED, "session revoked");
   }
 
-  /** To be called at every heartbeat. */
   beat(): void {
     if (this.#unansweredPings >= MISSED_PINGS) this.#socket.terminate();
     this.#unansweredPings += 1;
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
   }
 
-  /** What is being sent gets its acknowledgement, then the client is told to go elsewhere. */
+  /** What is being sent gets its acknowledgement first. */
   async leave(): Promise<void> {
     this.#socket.removeAllListeners("message");
     await this.#outbox.settled();
@@ -189,8 +193,7 @@ export class Connection implements Outlet {
     this.#subscriptions.set(conversation, subscription);
     try {
       await subscription.start(
-        after,
-        () => this.#authorize(conversation),
+        async () => ({ tail: await this.#authorize(conversation), after }),
         (tail) => this.push(frames.subscribedFrame(conversation, tail)),
       );
     } catch (error) {

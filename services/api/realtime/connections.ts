@@ -1,14 +1,13 @@
-/** All WebSocket connections of this gateway. */
+/** All live connections of this gateway: WebSockets and event streams. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { WebSocket } from "ws";
 import type { SessionId, UserId } from "../../../lib/ids.ts";
-import { Connection, type Host } from "./connection.ts";
 import type { Limits } from "./limits.ts";
+import type { LiveClient } from "./live-client.ts";
 
 export class Connections {
   readonly #limits: Limits;
   /** And whose each is, once that is known. */
-  readonly #open = new Map<Connection, UserId | undefined>();
+  readonly #open = new Map<LiveClient, UserId | undefined>();
   readonly #perUser = new Map<UserId, number>();
   readonly #heartbeat: NodeJS.Timeout;
   #drained: (() => void) | undefined;
@@ -24,14 +23,13 @@ export class Connections {
     return this.#open.size;
   }
 
-  open(socket: WebSocket, host: Host): Connection {
-    const connection = new Connection(socket, host);
+  /** @returns what is to be called once, when it has ended */
+  add(connection: LiveClient): () => void {
     this.#open.set(connection, undefined);
-    socket.on("close", () => this.#forget(connection));
-    return connection;
+    return () => this.#forget(connection);
   }
 
-  admit(connection: Connection, user: UserId): boolean {
+  admit(connection: LiveClient, user: UserId): boolean {
     const others = this.#perUser.get(user) ?? 0;
     if (others >= this.#limits.connectionsPerUser) return false;
     this.#perUser.set(user, others + 1);
@@ -64,7 +62,7 @@ export class Connections {
     for (const connection of this.#open.keys()) connection.terminate();
   }
 
-  #forget(connection: Connection): void {
+  #forget(connection: LiveClient): void {
     const user = this.#open.get(connection);
     this.#open.delete(connection);
     if (user !== undefined) {

@@ -166,7 +166,7 @@ test("a subscription that read further in the log than the feed has come gets no
   const subscription = new Subscription(
     { feed, ready: Promise.resolve(), readLog, release() {} },
     {
-      push(frame, written) {
+      pushEntry({ frame }, written) {
         frames.push(String(frame));
         written?.();
       },
@@ -175,8 +175,7 @@ test("a subscription that read further in the log than the feed has come gets no
   );
   outage = true;
   await subscription.start(
-    18,
-    async () => tail,
+    async () => ({ tail, after: 18 }),
     () => {},
   );
   outage = false;

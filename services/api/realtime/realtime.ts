@@ -1,12 +1,14 @@
-/** WebSocket at `/v1/ws`, as a mixin of the gateway. */
-import type { IncomingMessage, Server } from "node:http";
+/** WebSocket at `/v1/ws`, and server-sent events, as a mixin of the gateway. */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Service, ServiceSchema } from "moleculer";
 import type { WebSocket } from "ws";
+import { unavailable } from "../../../lib/errors.ts";
 import { type RealtimeBus, realtimeBus } from "../../../mixins/realtime-bus/realtime-bus.ts";
 import { runtimeOf } from "../../../mixins/runtime.ts";
 import type { Gateway } from "../gateway.ts";
-import type { Host } from "./connection.ts";
+import { Connection, type Host } from "./connection.ts";
 import { Connections } from "./connections.ts";
+import { EventStream, type StreamRequest } from "./event-stream.ts";
 import { Feeds } from "./feeds.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { openDoor, tokenOfQuery } from "./upgrade.ts";
@@ -21,7 +23,7 @@ export interface RealtimeService extends Service {
   realtime: Realtime;
 }
 
-/** Closes its sockets when the process drains. A service that closes its server in `stopped` closes `realtime` with it. */
+/** Closes its connections when the process drains. A service that closes its server in `stopped` closes `realtime` with it. */
 export function realtime(limits: Partial<Limits> = {}): Partial<ServiceSchema> {
   return {
     mixins: [realtimeBus],
@@ -72,9 +74,21 @@ export class Realtime {
     return this.#closing;
   }
 
+  /**
+   * Streams a conversation until either side ends it. Resolves when the stream has begun.
+   * @throws why it may not begin: nothing is answered yet
+   */
+  async stream(res: ServerResponse, wanted: StreamRequest): Promise<void> {
+    if (this.#closing) throw unavailable("This gateway is going away.");
+    const stream = new EventStream(res, this.#host, wanted.checked);
+    res.on("close", this.connections.add(stream));
+    await stream.start(wanted);
+  }
+
   #accept(socket: WebSocket, req: IncomingMessage): void {
     const { authentication } = this.#service.gateway;
-    const connection = this.connections.open(socket, this.#host);
+    const connection = new Connection(socket, this.#host);
+    socket.on("close", this.connections.add(connection));
     const { authorization } = req.headers;
     const token = tokenOfQuery(req);
     if (authorization !== undefined) connection.authenticate(() => authentication.ofHeader(authorization));

@@ -11,18 +11,26 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Entry } from "../../chat/chat.contract.ts";
 import { type LiveEntry, PAGE, type Reader } from "./conversation-feed.ts";
 import type { HeldFeed } from "./feeds.ts";
 
 /** The log is behind what was noted or published: it will be there shortly. */
 const EMPTY_PAGE_PAUSE_MS = 20;
 
-/** Where frames go. */
+/** Where entries go. */
 export interface Outlet {
-  /** @param written called when the frame has left for the network, or never will */
-  push(frame: string | Buffer, written?: () => void): void;
+  /** @param written called when the entry has left for the network, or never will */
+  pushEntry(entry: LiveEntry | Entry, written?: () => void): void;
   /** Runs what writes a lot, one after the other: together they would pass for a slow reader. */
   inTurn(work: () => Promise<void>): Promise<void>;
+}
+
+/** That a user may read, and from where. */
+export interface Granted {
+  tail: number;
+  /** The last seq that the client has; without it the client wants only what is new. */
+  after?: number | undefined;
 }
 
 export class Subscription implements Reader {
@@ -39,31 +47,26 @@ export class Subscription implements Reader {
 
   /**
    * Ends when the reader is live.
-   * @param after the last seq that the client has; without it the client wants only what is new
    * @param authorize notes the tail, then asks whether this user may read. @throws what it throws
    * @param onAuthorized tells the client, before the first entry
    */
-  async start(
-    after: number | undefined,
-    authorize: () => Promise<number>,
-    onAuthorized: (tail: number) => void,
-  ): Promise<void> {
+  async start(authorize: () => Promise<Granted>, onAuthorized: (tail: number) => void): Promise<void> {
     const { feed, ready } = this.#held;
     await ready;
-    const tail = await authorize();
+    const { tail, after = tail } = await authorize();
     if (this.#ended) return;
     feed.noteTail(tail);
-    this.seq = Math.min(after ?? tail, tail);
+    this.seq = Math.min(after, tail);
     onAuthorized(tail);
     while (!this.#ended && (this.seq < tail || !feed.join(this))) {
       await this.#outlet.inTurn(() => this.#backfill());
     }
   }
 
-  deliver({ seq, frame }: LiveEntry): void {
-    if (this.#ended || seq <= this.seq) return;
-    this.seq = seq;
-    this.#outlet.push(frame);
+  deliver(entry: LiveEntry): void {
+    if (this.#ended || entry.seq <= this.seq) return;
+    this.seq = entry.seq;
+    this.#outlet.pushEntry(entry);
   }
 
   end(): void {
@@ -80,9 +83,9 @@ export class Subscription implements Reader {
     if (!last) return sleep(EMPTY_PAGE_PAUSE_MS);
     await new Promise<void>((written) => {
       if (this.#ended) return written();
-      for (const { seq, frame } of entries) {
-        this.seq = seq;
-        this.#outlet.push(frame, seq === last.seq ? written : undefined);
+      for (const entry of entries) {
+        this.seq = entry.seq;
+        this.#outlet.pushEntry(entry, entry === last ? written : undefined);
       }
     });
   }

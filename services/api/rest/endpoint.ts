@@ -1,12 +1,14 @@
 /** What happens to a request of `/v1` once its route is found: who are you, what do you want, call, answer. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
-import type { Meta } from "../../../lib/contract.ts";
-import { invalidArgument } from "../../../lib/errors.ts";
+import type { Meta, ParamsOf } from "../../../lib/contract.ts";
+import { invalidArgument, unavailable } from "../../../lib/errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { hasBody, readJsonBody } from "../json-body.ts";
+import type { Realtime } from "../realtime/realtime.ts";
 import { paramsReader } from "./params.ts";
 import type { Route } from "./route.ts";
+import { answerStream } from "./streams.ts";
 
 /** A request as moleculer-web hands it to an alias. */
 export interface RoutedRequest extends IncomingMessage {
@@ -15,16 +17,19 @@ export interface RoutedRequest extends IncomingMessage {
   originalUrl: string;
 }
 
+/** Undefined until the gateway has started. */
+type RealtimeOf = () => Pick<Realtime, "stream"> | undefined;
+
 const MAX_DEVICE = 256;
 /** Of the request's deadline. A body that takes longer is the client's slowness (408), not ours (504). */
 const BODY_SHARE = 0.8;
 
 /** `"GET /v1/chats/:id": …` for moleculer-web. */
-export const restAliases = (routes: readonly Route[], gateway: Gateway) =>
+export const restAliases = (routes: readonly Route[], gateway: Gateway, realtime: RealtimeOf) =>
   Object.fromEntries(
     routes.map((route) => [
       `${route.method} ${route.path.replaceAll(/\{([^}]+)\}/g, ":$1")}`,
-      endpoint(route, gateway),
+      endpoint(route, gateway, realtime),
     ]),
   );
 
@@ -32,12 +37,13 @@ export const restAliases = (routes: readonly Route[], gateway: Gateway) =>
  * An alias of moleculer-web with a function, not with an action's name: for a name moleculer-web picks the node before
  * the params are there, which defeats sharding by a param and pins retries to one node.
  */
-function endpoint(route: Route, gateway: Gateway) {
+function endpoint(route: Route, gateway: Gateway, realtime: RealtimeOf) {
   const readParams = paramsReader(route);
 
   const serve = async (req: RoutedRequest, res: ServerResponse): Promise<void> => {
     const ctx = req.$ctx;
-    if (!route.open) ctx.meta.user = gateway.authentication.ofHeader(req.headers.authorization).caller;
+    const checked = route.open ? undefined : gateway.authentication.ofHeader(req.headers.authorization);
+    if (checked) ctx.meta.user = checked.caller;
     ctx.meta.address = gateway.clientAddress(req);
     ctx.meta.device = req.headers["user-agent"]?.slice(0, MAX_DEVICE) ?? "";
     const params = readParams({
@@ -45,6 +51,11 @@ function endpoint(route: Route, gateway: Gateway) {
       query: queryOf(req.originalUrl),
       body: await bodyOf(route, req, gateway.config.REQUEST_TIMEOUT_MS * BODY_SHARE),
     });
+    if (route.stream && checked) {
+      // The contract of the route's action checks them.
+      const wanted = params as unknown as ParamsOf<"v1.chat.streamMessages">;
+      return answerStream(realtime() ?? notStarted(), { req, res, checked, params: wanted });
+    }
     const result = await ctx.call(route.action, route.fill ? { ...route.fill(), ...params } : params);
     answer(route, res, result);
   };
@@ -52,6 +63,10 @@ function endpoint(route: Route, gateway: Gateway) {
   return (req: RoutedRequest, res: ServerResponse, next: (error: unknown) => void): void => {
     serve(req, res).catch(next);
   };
+}
+
+function notStarted(): never {
+  throw unavailable();
 }
 
 function bodyOf(route: Route, req: IncomingMessage, deadline: number): Promise<unknown> | undefined {

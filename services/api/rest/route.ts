@@ -30,6 +30,8 @@ interface RouteSpec<N extends ActionName> {
   /** What can go wrong besides what can on every route of its kind. */
   problems?: readonly ErrorCode[];
   example?: Partial<ParamsOf<N>>;
+  /** Answers server-sent events of a conversation; the action says who may, and from where. */
+  stream?: boolean;
 }
 
 export interface Route

@@ -5,6 +5,7 @@ import { chatRoutes } from "./chats.ts";
 import { profileRoutes } from "./profiles.ts";
 import type { Route } from "./route.ts";
 import { sessionRoutes } from "./sessions.ts";
+import { streamRoutes } from "./streams.ts";
 
 export const routes: readonly Route[] = [
   ...authRoutes,
@@ -12,4 +13,5 @@ export const routes: readonly Route[] = [
   ...accountRoutes,
   ...profileRoutes,
   ...chatRoutes,
+  ...streamRoutes,
 ];

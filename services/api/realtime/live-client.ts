@@ -1,0 +1,15 @@
+/** Somebody who is kept up to date over one connection, whatever it speaks. */
+import type { Caller } from "../../../lib/contract.ts";
+
+export interface LiveClient {
+  /** Undefined until the connection has said who it is. */
+  readonly caller: Caller | undefined;
+  /** The session has ended: so does the connection. */
+  revoke(): void;
+  /** To be called at every heartbeat. */
+  beat(): void;
+  /** Ends it in peace: the client is to go elsewhere and resume. */
+  leave(): Promise<void>;
+  /** Ends it at once. */
+  terminate(): void;
+}
