@@ -5,7 +5,7 @@ import type { Chat, Message } from "../../services/chat/chat.contract.ts";
 import { LiveConnection } from "./live-connection.ts";
 
 export type { Message } from "../../services/chat/chat.contract.ts";
-export { LiveConnection } from "./live-connection.ts";
+export { type Callbacks, type Deleted, type Edited, LiveConnection } from "./live-connection.ts";
 
 type Credentials = { email: string; password: string };
 type SignedIn = z.output<typeof Tokens>;
@@ -76,6 +76,14 @@ export class VecheClient {
   /** @param nonce the same one for each try of the same message */
   sendMessage(id: string, text: string, nonce: string = crypto.randomUUID()): Promise<Message> {
     return this.request("POST", `/v1/chats/${id}/messages`, { text, nonce });
+  }
+
+  editMessage(id: string, seq: number, text: string, nonce: string = crypto.randomUUID()): Promise<Message> {
+    return this.request("PATCH", `/v1/chats/${id}/messages/${seq}`, { text, nonce });
+  }
+
+  deleteMessage(id: string, seq: number, nonce: string = crypto.randomUUID()): Promise<Message> {
+    return this.request("DELETE", `/v1/chats/${id}/messages/${seq}?nonce=${nonce}`);
   }
 
   listMessages(

@@ -6,6 +6,29 @@ export interface Ack {
   sent_at_unix_ms: number;
 }
 
+/** A message that says something else from now on. `seq` is the change's own, `target` the message's. */
+export interface Edited {
+  conversation: string;
+  seq: number;
+  target: number;
+  text: string;
+  edited_at_unix_ms: number;
+}
+
+/** A message that lost its text for good: an edit of it that comes later changes nothing. */
+export interface Deleted {
+  conversation: string;
+  seq: number;
+  target: number;
+}
+
+/** Called once for each entry, all of them in the order of `seq`. */
+export interface Callbacks {
+  onMessage(message: Message): void;
+  onEdited?(edited: Edited): void;
+  onDeleted?(deleted: Deleted): void;
+}
+
 /** How a connection ended. 4001: sign in again; 1001, 4008 and those of the network: connect again and resume. */
 export interface Closed {
   code: number;
@@ -33,7 +56,7 @@ interface Waiting<T> {
 interface Following extends Waiting<number> {
   /** The last one shown. */
   seq: number;
-  onMessage(message: Message): void;
+  show: Callbacks;
 }
 
 export class LiveConnection {
@@ -66,12 +89,13 @@ export class LiveConnection {
 
   /**
    * @param after the last seq that is known; without it only what is new comes
-   * @param onMessage called once for each entry, in order
+   * @param show the callback for messages, or all of them
    * @returns the seq that the conversation had reached
    */
-  subscribe(conversation: string, onMessage: (message: Message) => void, after?: number): Promise<number> {
+  subscribe(conversation: string, show: Callbacks["onMessage"] | Callbacks, after?: number): Promise<number> {
+    const callbacks = typeof show === "function" ? { onMessage: show } : show;
     return new Promise((resolve, reject) => {
-      this.#following.set(keptId(conversation), { seq: after ?? 0, onMessage, resolve, reject });
+      this.#following.set(keptId(conversation), { seq: after ?? 0, show: callbacks, resolve, reject });
       this.#push({ op: "subscribe", conversation, after });
     });
   }
@@ -119,6 +143,8 @@ export class LiveConnection {
         following?.resolve(Number(frame.seq));
         break;
       case "message":
+      case "edited":
+      case "deleted":
         if (following) show(following, frame);
         break;
       case "error":
@@ -145,9 +171,12 @@ export class LiveConnection {
 /** Servers write ids with all their zeros, and take them without. */
 const keptId = (id: string): string => id.padStart(16, "0");
 
-function show(following: Following, { op: _, ...message }: Frame): void {
-  const entry = message as unknown as Message;
-  if (entry.seq <= following.seq) return;
-  following.seq = entry.seq;
-  following.onMessage(entry);
+function show(following: Following, { op, ...entry }: Frame): void {
+  const seq = Number(entry.seq);
+  if (seq <= following.seq) return;
+  following.seq = seq;
+  // The gateway says by `op` which one it is.
+  if (op === "message") following.show.onMessage(entry as unknown as Message);
+  else if (op === "edited") following.show.onEdited?.(entry as unknown as Edited);
+  else following.show.onDeleted?.(entry as unknown as Deleted);
 }

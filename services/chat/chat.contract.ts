@@ -38,6 +38,8 @@ export const Chat = z
 
 const seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
+const entrySeq = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+
 /** An entry of the log as gateways get it: published, or read. `frame` goes to clients as it is. */
 export const Entry = z.object({ seq: z.int().min(1), frame: z.string() });
 
@@ -67,6 +69,25 @@ export const chatContract = defineContract({
     audience: "user",
     idempotent: true,
     params: z.strictObject({ id: ConversationIdSchema, text: MessageText, nonce: Nonce.optional() }),
+    result: Message,
+  },
+  /** Answers the message as it is afterwards. A deleted one can't be edited; an edit that a deletion overtakes is lost. */
+  "v1.chat.editMessage": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({
+      id: ConversationIdSchema,
+      seq: entrySeq,
+      text: MessageText,
+      nonce: Nonce.optional(),
+    }),
+    result: Message,
+  },
+  /** Answers what is left of the message: its text is gone for good. */
+  "v1.chat.deleteMessage": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ id: ConversationIdSchema, seq: entrySeq, nonce: Nonce.optional() }),
     result: Message,
   },
   "v1.chat.listMessages": {

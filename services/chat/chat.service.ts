@@ -5,9 +5,11 @@ import { callerOf, implement } from "../../mixins/actions.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
 import { conversationSubject, realtimeBus, type WithBus } from "../../mixins/realtime-bus/realtime-bus.ts";
 import { defineService } from "../../mixins/service.ts";
+import { sweep } from "../../mixins/sweep.ts";
 import { chatContract } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
 import { DirectChats } from "./direct-chats.ts";
+import { deleteMessage, editMessage } from "./editing.ts";
 import { messageOf, publishedOf } from "./entries.ts";
 import { readHistory } from "./history.ts";
 import { MessageLog } from "./message-log.ts";
@@ -15,10 +17,19 @@ import { MessageLog } from "./message-log.ts";
 type ChatService = WithCollections<typeof chatCollections> &
   WithBus & { chats: DirectChats; log: MessageLog };
 
+const byConversation = { strategy: "Shard", strategyOptions: { shardKey: "id" } };
+
 export default defineService<ChatService>({
   name: "chat",
   version: 1,
-  mixins: [collections(chatCollections), realtimeBus],
+  mixins: [
+    collections(chatCollections),
+    realtimeBus,
+    sweep<ChatService>({
+      name: "edits and deletions that were not applied",
+      run: ({ log }, signal) => log.changes.settleAll(signal),
+    }),
+  ],
   metadata: { needs: ["v1.users"] },
 
   actions: implement<typeof chatContract, ChatService>(
@@ -44,7 +55,19 @@ export default defineService<ChatService>({
         const { id, text, nonce = randomUUID() } = ctx.params;
         const { id: sender } = callerOf(ctx);
         await this.chats.get(id, sender);
-        return messageOf(await this.log.append(id, { sender, text, nonce }));
+        return messageOf(await this.log.append(id, { type: "message", sender, text, nonce }));
+      },
+      async "v1.chat.editMessage"(ctx) {
+        const { id, seq, text, nonce = randomUUID() } = ctx.params;
+        const { id: sender } = callerOf(ctx);
+        await this.chats.get(id, sender);
+        return messageOf(await editMessage(this.log, id, { sender, nonce, target: seq, text }));
+      },
+      async "v1.chat.deleteMessage"(ctx) {
+        const { id, seq, nonce = randomUUID() } = ctx.params;
+        const { id: sender } = callerOf(ctx);
+        await this.chats.get(id, sender);
+        return messageOf(await deleteMessage(this.log, id, { sender, nonce, target: seq }));
       },
       async "v1.chat.listMessages"(ctx) {
         await this.chats.get(ctx.params.id, callerOf(ctx).id);
@@ -64,7 +87,11 @@ export default defineService<ChatService>({
       },
     },
     // In steady state one process writes a conversation; correctness does not depend on it.
-    { "v1.chat.sendMessage": { strategy: "Shard", strategyOptions: { shardKey: "id" } } },
+    {
+      "v1.chat.sendMessage": byConversation,
+      "v1.chat.editMessage": byConversation,
+      "v1.chat.deleteMessage": byConversation,
+    },
   ),
 
   async started() {

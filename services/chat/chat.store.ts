@@ -15,8 +15,9 @@ export interface EntryDocument {
   _id: string;
   conversation: ConversationId;
   seq: number;
-  type: "message";
+  type: "message" | "edit" | "delete";
   sender_id: UserId | null;
+  /** Of an edit, what its target says from then on. Empty once the message it belongs to was deleted. */
   text: string;
   sent_at: number;
   /** How many entries up to this one are messages, itself included. */
@@ -25,13 +26,22 @@ export interface EntryDocument {
   nonce_key: string;
   /** Of the request as it was first made. */
   digest: string;
+  /** Of an edit or a deletion: the `_id` of the message that it changes. */
+  target?: string;
+  /** Of an edit or a deletion, until it was applied to its target: its own `_id`. */
+  owed?: string;
+  /** Of a message: when it was edited last, and whether it was deleted. */
+  edited_at?: number;
+  deleted?: true;
+  /** Of a message: the `seq` of the edit or deletion that was applied last. */
+  changed_by?: number;
 }
 
 export const chatCollections = {
   chats: defineCollection<ChatDocument>({ name: "chats", indexes: [{ fields: ["pair"], unique: true }] }),
   messages: defineCollection<EntryDocument>({
     name: "messages",
-    indexes: [{ fields: ["nonce_key"], unique: true }],
+    indexes: [{ fields: ["nonce_key"], unique: true }, { fields: ["target"] }, { fields: ["owed"] }],
   }),
 };
 
@@ -39,3 +49,5 @@ const SEQ_DIGITS = 16;
 
 export const entryId = (conversation: ConversationId, seq: number): string =>
   `${conversation}.${String(seq).padStart(SEQ_DIGITS, "0")}`;
+
+export const seqOfEntry = (id: string): number => Number(id.slice(-SEQ_DIGITS));

@@ -35,6 +35,7 @@ const foreign = (status: 403 | 404, more: Pick<Entry, "params" | "body">): Entry
 });
 
 const annsChat = { params: ({ chat }: World) => ({ id: chat }) };
+const ofAnnsMessage = { params: ({ chat }: World) => ({ id: chat, seq: "1" }) };
 const toAnnsChat = { ...annsChat, body: () => ({ text: "I should not be here." }) };
 
 export const entries: Record<string, Entry> = {
@@ -63,4 +64,6 @@ export const entries: Record<string, Entry> = {
   "GET /v1/chats/{id}/messages": foreign(403, annsChat),
   "POST /v1/chats/{id}/messages": foreign(403, toAnnsChat),
   "POST /v1/chats/{id}/message": foreign(403, toAnnsChat),
+  "PATCH /v1/chats/{id}/messages/{seq}": foreign(403, { ...ofAnnsMessage, body: () => ({ text: "Not I." }) }),
+  "DELETE /v1/chats/{id}/messages/{seq}": foreign(403, ofAnnsMessage),
 };

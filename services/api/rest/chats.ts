@@ -50,6 +50,23 @@ export const chatRoutes = [
     summary: "Send a message (the same as …/messages)",
   }),
   route({
+    method: "PATCH",
+    path: "/v1/chats/{id}/messages/{seq}",
+    action: "v1.chat.editMessage",
+    summary: "Edit a message of one's own",
+    fill: () => ({ nonce: randomUUID() }),
+    problems: ["PERMISSION_DENIED", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"],
+    example: { text: "The bell rings. Come to the bridge!", nonce: "c0ffee-2" },
+  }),
+  route({
+    method: "DELETE",
+    path: "/v1/chats/{id}/messages/{seq}",
+    action: "v1.chat.deleteMessage",
+    summary: "Delete a message of one's own: it keeps its place and loses its text",
+    fill: () => ({ nonce: randomUUID() }),
+    problems: ["PERMISSION_DENIED", "NOT_FOUND", "ALREADY_EXISTS"],
+  }),
+  route({
     method: "GET",
     path: "/v1/chats/{id}/messages",
     action: "v1.chat.listMessages",
