@@ -5,7 +5,7 @@ import type { Chat, Message } from "../../services/chat/chat.contract.ts";
 import { LiveConnection } from "./live-connection.ts";
 
 export type { Message } from "../../services/chat/chat.contract.ts";
-export { type Callbacks, type Deleted, type Edited, LiveConnection } from "./live-connection.ts";
+export { type Callbacks, type Deleted, type Edited, LiveConnection, type Signal } from "./live-connection.ts";
 
 type Credentials = { email: string; password: string };
 type SignedIn = z.output<typeof Tokens>;
@@ -84,6 +84,11 @@ export class VecheClient {
 
   deleteMessage(id: string, seq: number, nonce: string = crypto.randomUUID()): Promise<Message> {
     return this.request("DELETE", `/v1/chats/${id}/messages/${seq}?nonce=${nonce}`);
+  }
+
+  /** @returns what counts as read now, and how many messages are behind it */
+  markRead(id: string, seq: number): Promise<{ seq: number; unread_count: number }> {
+    return this.request("POST", `/v1/chats/${id}/read`, { seq });
   }
 
   listMessages(

@@ -22,11 +22,20 @@ export interface Deleted {
   target: number;
 }
 
-/** Called once for each entry, all of them in the order of `seq`. */
+/** What another one does: not kept, and may be missed. */
+export interface Signal {
+  conversation: string;
+  user_id: string;
+}
+
 export interface Callbacks {
+  /** These three are called once for each entry, all of them in the order of `seq`. */
   onMessage(message: Message): void;
   onEdited?(edited: Edited): void;
   onDeleted?(deleted: Deleted): void;
+  /** Everything up to `seq`. */
+  onRead?(read: Signal & { seq: number }): void;
+  onTyping?(typing: Signal): void;
 }
 
 /** How a connection ended. 4001: sign in again; 1001, 4008 and those of the network: connect again and resume. */
@@ -113,6 +122,16 @@ export class LiveConnection {
     });
   }
 
+  /** Not acknowledged: the REST client's `markRead` is. */
+  markRead(conversation: string, seq: number): void {
+    this.#push({ op: "read", conversation, seq });
+  }
+
+  /** To be repeated while it goes on. Needs a subscription. */
+  typing(conversation: string): void {
+    this.#push({ op: "typing", conversation });
+  }
+
   /** Before the token that was used last ends. */
   renew(token: string): void {
     this.#push({ op: "auth", token });
@@ -146,6 +165,12 @@ export class LiveConnection {
       case "edited":
       case "deleted":
         if (following) show(following, frame);
+        break;
+      case "read":
+        following?.show.onRead?.(frame as unknown as Signal & { seq: number });
+        break;
+      case "typing":
+        following?.show.onTyping?.(frame as unknown as Signal);
         break;
       case "error":
         this.#refused(frame, following);

@@ -43,6 +43,10 @@ const entrySeq = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 /** An entry of the log as gateways get it: published, or read. `frame` goes to clients as it is. */
 export const Entry = z.object({ seq: z.int().min(1), frame: z.string() });
 
+/** What others who read along are told, and what is not kept. `frame` goes to the clients of all users but `from`. */
+export const Signal = z.object({ from: z.string(), frame: z.string() });
+
+export type Signal = z.output<typeof Signal>;
 export type Message = z.output<typeof Message>;
 export type Entry = z.output<typeof Entry>;
 
@@ -107,6 +111,16 @@ export const chatContract = defineContract({
       messages: z.array(Message).describe("newest first; with `after` oldest first"),
       seq: seq.describe("subscribe with `after` set to it"),
       next_cursor: z.string().nullable(),
+    }),
+  },
+  /** A marker beyond the last entry counts as there, one that goes back changes nothing. */
+  "v1.chat.markRead": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ id: ConversationIdSchema, seq }),
+    result: z.object({
+      seq: seq.describe("what counts as read now"),
+      unread_count: z.int().min(0).describe("of messages behind it"),
     }),
   },
   /** For gateways: refused as a read of the conversation would be; answers the tail that a subscription starts from. */

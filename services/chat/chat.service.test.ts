@@ -32,6 +32,8 @@ const edit = (user: Caller, id: string, seq: number, text: string, nonce?: strin
   call(chat.broker, "v1.chat.editMessage", { id, seq, text, nonce }, as(user));
 const erase = (user: Caller, id: string, seq: number, nonce?: string) =>
   call(chat.broker, "v1.chat.deleteMessage", { id, seq, nonce }, as(user));
+const read = (user: Caller, id: string, seq: number) =>
+  call(chat.broker, "v1.chat.markRead", { id, seq }, as(user));
 const list = (user: Caller, id: string, query: { limit?: number; cursor?: string; after?: number } = {}) =>
   call(chat.broker, "v1.chat.listMessages", { id, ...query }, as(user));
 
@@ -79,6 +81,7 @@ describe("a direct chat", () => {
       list(user, conversation),
       edit(user, conversation, 1, "hello"),
       erase(user, conversation, 1),
+      read(user, conversation, 1),
     ];
     for (const refused of everything(eve, id)) {
       await expect(refused).rejects.toMatchObject({ type: "PERMISSION_DENIED" });
@@ -164,5 +167,31 @@ describe("messages", () => {
     const { messages, seq } = await list(bob, id);
     expect(seq).toBe(4);
     expect(messages.map(({ text }) => text)).toEqual(["", "ONE"]);
+  });
+});
+
+describe("a read marker", () => {
+  test("goes on, not back, and not beyond the tail", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    expect(await read(bob, id, 9)).toEqual({ seq: 0, unread_count: 0 });
+    for (const text of ["one", "two", "three"]) await send(ann, id, text);
+    expect(await read(bob, id, 0)).toEqual({ seq: 0, unread_count: 3 });
+    expect(await read(bob, id, 2)).toEqual({ seq: 2, unread_count: 1 });
+    expect(await read(bob, id, 1)).toEqual({ seq: 2, unread_count: 1 });
+    expect(await read(bob, id, 1_000_000)).toEqual({ seq: 3, unread_count: 0 });
+  });
+
+  test("of the sender goes with what is sent; edits and deletions are nothing to read", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    await Promise.all(["one", "two", "three"].map((text) => send(ann, id, text)));
+    expect(await read(ann, id, 0)).toEqual({ seq: 3, unread_count: 0 });
+    await edit(ann, id, 1, "ONE");
+    await erase(ann, id, 2);
+    expect(await read(bob, id, 0)).toEqual({ seq: 0, unread_count: 3 });
+    expect(await read(bob, id, 4)).toEqual({ seq: 4, unread_count: 0 });
+    await send(bob, id, "four");
+    expect(await read(ann, id, 0)).toEqual({ seq: 3, unread_count: 1 });
   });
 });

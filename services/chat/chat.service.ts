@@ -6,16 +6,17 @@ import { collections, type WithCollections } from "../../mixins/collection/colle
 import { conversationSubject, realtimeBus, type WithBus } from "../../mixins/realtime-bus/realtime-bus.ts";
 import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
-import { chatContract } from "./chat.contract.ts";
+import { chatContract, type Signal } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
 import { DirectChats } from "./direct-chats.ts";
 import { deleteMessage, editMessage } from "./editing.ts";
 import { messageOf, publishedOf } from "./entries.ts";
 import { readHistory } from "./history.ts";
 import { MessageLog } from "./message-log.ts";
+import { ReadMarkers } from "./read-markers.ts";
 
 type ChatService = WithCollections<typeof chatCollections> &
-  WithBus & { chats: DirectChats; log: MessageLog };
+  WithBus & { chats: DirectChats; log: MessageLog; markers: ReadMarkers };
 
 const byConversation = { strategy: "Shard", strategyOptions: { shardKey: "id" } };
 
@@ -55,7 +56,9 @@ export default defineService<ChatService>({
         const { id, text, nonce = randomUUID() } = ctx.params;
         const { id: sender } = callerOf(ctx);
         await this.chats.get(id, sender);
-        return messageOf(await this.log.append(id, { type: "message", sender, text, nonce }));
+        const entry = await this.log.append(id, { type: "message", sender, text, nonce });
+        await this.markers.advance(id, sender, entry);
+        return messageOf(entry);
       },
       async "v1.chat.editMessage"(ctx) {
         const { id, seq, text, nonce = randomUUID() } = ctx.params;
@@ -72,6 +75,15 @@ export default defineService<ChatService>({
       async "v1.chat.listMessages"(ctx) {
         await this.chats.get(ctx.params.id, callerOf(ctx).id);
         return readHistory(this.log, ctx.params.id, ctx.params);
+      },
+      async "v1.chat.markRead"(ctx) {
+        const { id, seq } = ctx.params;
+        const { id: user } = callerOf(ctx);
+        await this.chats.get(id, user);
+        const read = await this.markers.markRead(this.log, id, user, seq);
+        const frame = JSON.stringify({ op: "read", conversation: id, user_id: user, seq: read.seq });
+        this.bus.publish(conversationSubject(id), JSON.stringify({ from: user, frame } satisfies Signal));
+        return read;
       },
       async "v1.chat.authorizeSubscription"(ctx) {
         const { conversation } = ctx.params;
@@ -95,8 +107,9 @@ export default defineService<ChatService>({
   ),
 
   async started() {
-    const { chats, messages } = this.collections;
+    const { chats, messages, markers } = this.collections;
     this.chats = new DirectChats(chats);
+    this.markers = new ReadMarkers(markers);
     this.log = new MessageLog(messages, (entry) =>
       this.bus.publish(conversationSubject(entry.conversation), JSON.stringify(publishedOf(entry))),
     );

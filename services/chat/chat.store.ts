@@ -37,17 +37,28 @@ export interface EntryDocument {
   changed_by?: number;
 }
 
+export interface ReadMarkerDocument {
+  /** `<conversation>.<user>` */
+  _id: string;
+  /** The last entry that was read, and how many messages there were up to it. */
+  seq: number;
+  messages: number;
+}
+
 export const chatCollections = {
   chats: defineCollection<ChatDocument>({ name: "chats", indexes: [{ fields: ["pair"], unique: true }] }),
   messages: defineCollection<EntryDocument>({
     name: "messages",
     indexes: [{ fields: ["nonce_key"], unique: true }, { fields: ["target"] }, { fields: ["owed"] }],
   }),
+  markers: defineCollection<ReadMarkerDocument>({ name: "read_markers" }),
 };
 
 const SEQ_DIGITS = 16;
 
 export const entryId = (conversation: ConversationId, seq: number): string =>
   `${conversation}.${String(seq).padStart(SEQ_DIGITS, "0")}`;
+
+export const markerId = (conversation: ConversationId, user: UserId): string => `${conversation}.${user}`;
 
 export const seqOfEntry = (id: string): number => Number(id.slice(-SEQ_DIGITS));

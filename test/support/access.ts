@@ -64,6 +64,7 @@ export const entries: Record<string, Entry> = {
   "GET /v1/chats/{id}/messages": foreign(403, annsChat),
   "POST /v1/chats/{id}/messages": foreign(403, toAnnsChat),
   "POST /v1/chats/{id}/message": foreign(403, toAnnsChat),
+  "POST /v1/chats/{id}/read": foreign(403, { ...annsChat, body: () => ({ seq: 1 }) }),
   "PATCH /v1/chats/{id}/messages/{seq}": foreign(403, { ...ofAnnsMessage, body: () => ({ text: "Not I." }) }),
   "DELETE /v1/chats/{id}/messages/{seq}": foreign(403, ofAnnsMessage),
 };

@@ -11,6 +11,8 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Caller } from "../../../lib/contract.ts";
+import type { Signal } from "../../chat/chat.contract.ts";
 import { type LiveEntry, PAGE, type Reader } from "./conversation-feed.ts";
 import type { HeldFeed } from "./feeds.ts";
 
@@ -19,6 +21,7 @@ const EMPTY_PAGE_PAUSE_MS = 20;
 
 /** Where frames go. */
 export interface Outlet {
+  readonly caller: Caller | undefined;
   /** @param written called when the frame has left for the network, or never will */
   push(frame: string | Buffer, written?: () => void): void;
   /** Runs what writes a lot, one after the other: together they would pass for a slow reader. */
@@ -31,6 +34,7 @@ export class Subscription implements Reader {
   readonly #held: HeldFeed;
   readonly #outlet: Outlet;
   #ended = false;
+  #authorized = false;
 
   constructor(held: HeldFeed, outlet: Outlet) {
     this.#held = held;
@@ -52,6 +56,7 @@ export class Subscription implements Reader {
     await ready;
     const tail = await authorize();
     if (this.#ended) return;
+    this.#authorized = true;
     feed.noteTail(tail);
     this.seq = Math.min(after ?? tail, tail);
     onAuthorized(tail);
@@ -64,6 +69,16 @@ export class Subscription implements Reader {
     if (this.#ended || seq <= this.seq) return;
     this.seq = seq;
     this.#outlet.push(frame);
+  }
+
+  /** Is nothing for who it is from, on none of their devices. */
+  signal({ from, frame }: Signal): void {
+    if (!this.#ended && this.#outlet.caller?.id !== from) this.#outlet.push(frame);
+  }
+
+  /** Whether the user was found to be one who may read, and so may be heard. */
+  get authorized(): boolean {
+    return this.#authorized && !this.#ended;
   }
 
   end(): void {

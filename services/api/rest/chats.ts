@@ -73,4 +73,12 @@ export const chatRoutes = [
     summary: "Read a chat: newest first, or with `after` forward from behind a seq",
     problems: ["PERMISSION_DENIED", "NOT_FOUND"],
   }),
+  route({
+    method: "POST",
+    path: "/v1/chats/{id}/read",
+    action: "v1.chat.markRead",
+    summary: "Say up to which seq a chat is read",
+    problems: ["PERMISSION_DENIED", "NOT_FOUND"],
+    example: { seq: 12 },
+  }),
 ];
