@@ -1,7 +1,7 @@
 /** A typed client of `/v1`: REST calls with fetch, and a live connection by WebSocket. Runs in browsers and on Node 22 or newer. */
 import type { z } from "zod";
 import type { Tokens } from "../../services/auth/auth.contract.ts";
-import type { Chat, Message } from "../../services/chat/chat.contract.ts";
+import type { Chat, ChatSummary, Message } from "../../services/chat/chat.contract.ts";
 import { LiveConnection } from "./live-connection.ts";
 
 export type { Message } from "../../services/chat/chat.contract.ts";
@@ -69,7 +69,14 @@ export class VecheClient {
     }
   }
 
-  getChat(id: string): Promise<z.output<typeof Chat>> {
+  listChats(
+    query: { limit?: number; cursor?: string } = {},
+  ): Promise<{ chats: ChatSummary[]; next_cursor: string | null }> {
+    const given = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+    return this.request("GET", `/v1/chats?${new URLSearchParams(given)}`);
+  }
+
+  getChat(id: string): Promise<Chat> {
     return this.request("GET", `/v1/chats/${id}`);
   }
 

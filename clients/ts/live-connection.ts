@@ -1,5 +1,5 @@
 /** A WebSocket to `/v1/ws`: subscriptions that show each entry once and in order, and sends that are acknowledged. */
-import type { Message } from "../../services/chat/chat.contract.ts";
+import type { Chat, Message } from "../../services/chat/chat.contract.ts";
 
 export interface Ack {
   seq: number;
@@ -75,6 +75,8 @@ export class LiveConnection {
   readonly #sends = new Map<string, Waiting<Ack>>();
   readonly #following = new Map<string, Following>();
   #ready: Waiting<void> | undefined;
+  /** Called when somebody opens a chat with this user. May be missed: the list of chats has it. */
+  onChatCreated: ((chat: Chat) => void) | undefined;
 
   private constructor(url: string, token: string) {
     this.#socket = new WebSocket(url);
@@ -165,6 +167,9 @@ export class LiveConnection {
       case "edited":
       case "deleted":
         if (following) show(following, frame);
+        break;
+      case "chat_created":
+        this.onChatCreated?.(frame.chat as Chat);
         break;
       case "read":
         following?.show.onRead?.(frame as unknown as Signal & { seq: number });

@@ -36,6 +36,11 @@ export const Chat = z
   })
   .meta({ id: "Chat" });
 
+export const ChatSummary = Chat.extend({
+  last_message: Message.nullable(),
+  unread_count: z.int().min(0),
+}).meta({ id: "ChatSummary" });
+
 const seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const entrySeq = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
@@ -47,6 +52,8 @@ export const Entry = z.object({ seq: z.int().min(1), frame: z.string() });
 export const Signal = z.object({ from: z.string(), frame: z.string() });
 
 export type Signal = z.output<typeof Signal>;
+export type Chat = z.output<typeof Chat>;
+export type ChatSummary = z.output<typeof ChatSummary>;
 export type Message = z.output<typeof Message>;
 export type Entry = z.output<typeof Entry>;
 
@@ -61,6 +68,15 @@ export const chatContract = defineContract({
     idempotent: true,
     params: z.strictObject({ id: ConversationIdSchema }),
     result: Chat,
+  },
+  "v1.chat.listUserChats": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject(pageParams),
+    result: z.object({
+      chats: z.array(ChatSummary).describe("newest activity first"),
+      next_cursor: z.string().nullable(),
+    }),
   },
   "v1.chat.listChatMembers": {
     audience: "user",

@@ -195,3 +195,15 @@ describe("a read marker", () => {
     expect(await read(ann, id, 0)).toEqual({ seq: 3, unread_count: 1 });
   });
 });
+
+test("the list of chats shows each user what is new to them", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await chatOf(ann, bob);
+  await send(ann, id, "one");
+  const chats = async (user: Caller) =>
+    (await call(chat.broker, "v1.chat.listUserChats", {}, as(user))).chats;
+  expect(await chats(ann)).toMatchObject([{ id, unread_count: 0, last_message: { seq: 1, text: "one" } }]);
+  expect(await chats(bob)).toMatchObject([{ id, unread_count: 1, last_message: { seq: 1, text: "one" } }]);
+  await read(bob, id, 1);
+  expect(await chats(bob)).toMatchObject([{ id, unread_count: 0 }]);
+});

@@ -3,12 +3,18 @@ import { randomUUID } from "node:crypto";
 import { call } from "../../lib/contract.ts";
 import { callerOf, implement } from "../../mixins/actions.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
-import { conversationSubject, realtimeBus, type WithBus } from "../../mixins/realtime-bus/realtime-bus.ts";
+import {
+  conversationSubject,
+  realtimeBus,
+  userSubject,
+  type WithBus,
+} from "../../mixins/realtime-bus/realtime-bus.ts";
 import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
 import { chatContract, type Signal } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
-import { DirectChats } from "./direct-chats.ts";
+import { ChatList } from "./chat-list.ts";
+import { chatOf, DirectChats } from "./direct-chats.ts";
 import { deleteMessage, editMessage } from "./editing.ts";
 import { messageOf, publishedOf } from "./entries.ts";
 import { readHistory } from "./history.ts";
@@ -16,7 +22,7 @@ import { MessageLog } from "./message-log.ts";
 import { ReadMarkers } from "./read-markers.ts";
 
 type ChatService = WithCollections<typeof chatCollections> &
-  WithBus & { chats: DirectChats; log: MessageLog; markers: ReadMarkers };
+  WithBus & { chats: DirectChats; log: MessageLog; markers: ReadMarkers; list: ChatList };
 
 const byConversation = { strategy: "Shard", strategyOptions: { shardKey: "id" } };
 
@@ -42,11 +48,15 @@ export default defineService<ChatService>({
           const { exists } = await call(ctx, "v1.users.exists", { user_id: participant_id });
           return exists;
         });
+        const frame = JSON.stringify({ op: "chat_created", chat: chatOf(chat) });
+        this.bus.publish(userSubject(participant_id), frame);
         return { chat_id: chat._id };
       },
+      "v1.chat.listUserChats"(ctx) {
+        return this.list.page(callerOf(ctx).id, ctx.params);
+      },
       async "v1.chat.getChat"(ctx) {
-        const { _id, user_ids, created_at } = await this.chats.get(ctx.params.id, callerOf(ctx).id);
-        return { id: _id, participant_ids: user_ids, created_at_unix_ms: created_at };
+        return chatOf(await this.chats.get(ctx.params.id, callerOf(ctx).id));
       },
       async "v1.chat.listChatMembers"(ctx) {
         const { user_ids } = await this.chats.get(ctx.params.id, callerOf(ctx).id);
@@ -57,7 +67,7 @@ export default defineService<ChatService>({
         const { id: sender } = callerOf(ctx);
         await this.chats.get(id, sender);
         const entry = await this.log.append(id, { type: "message", sender, text, nonce });
-        await this.markers.advance(id, sender, entry);
+        await this.list.note(entry);
         return messageOf(entry);
       },
       async "v1.chat.editMessage"(ctx) {
@@ -110,8 +120,16 @@ export default defineService<ChatService>({
     const { chats, messages, markers } = this.collections;
     this.chats = new DirectChats(chats);
     this.markers = new ReadMarkers(markers);
-    this.log = new MessageLog(messages, (entry) =>
-      this.bus.publish(conversationSubject(entry.conversation), JSON.stringify(publishedOf(entry))),
+    this.list = new ChatList(this.collections, this.markers);
+    this.log = new MessageLog(
+      messages,
+      (entry) =>
+        this.bus.publish(conversationSubject(entry.conversation), JSON.stringify(publishedOf(entry))),
+      // Nobody waits for it: where it fails, the next one who sees the tail tries again.
+      (conversation, tail) =>
+        void this.list
+          .catchUp(this.log, conversation, tail)
+          .catch((error: unknown) => this.logger.debug("A chat's place in the lists was not mended.", error)),
     );
   },
 });

@@ -8,6 +8,12 @@ export interface ChatDocument {
   pair: string;
   user_ids: UserId[];
   created_at: number;
+  /** Of the last message, 0 before the first. Behind the log for a moment. */
+  last_seq: number;
+  /** How many messages there were up to it. */
+  messages: number;
+  /** `<its time, or that of the chat, padded>.<chat>` */
+  activity: string;
 }
 
 export interface EntryDocument {
@@ -46,7 +52,10 @@ export interface ReadMarkerDocument {
 }
 
 export const chatCollections = {
-  chats: defineCollection<ChatDocument>({ name: "chats", indexes: [{ fields: ["pair"], unique: true }] }),
+  chats: defineCollection<ChatDocument>({
+    name: "chats",
+    indexes: [{ fields: ["pair"], unique: true }, { fields: ["user_ids", "activity"] }],
+  }),
   messages: defineCollection<EntryDocument>({
     name: "messages",
     indexes: [{ fields: ["nonce_key"], unique: true }, { fields: ["target"] }, { fields: ["owed"] }],
@@ -58,6 +67,9 @@ const SEQ_DIGITS = 16;
 
 export const entryId = (conversation: ConversationId, seq: number): string =>
   `${conversation}.${String(seq).padStart(SEQ_DIGITS, "0")}`;
+
+export const activityKey = (conversation: ConversationId, time: number): string =>
+  `${String(time).padStart(16, "0")}.${conversation}`;
 
 export const markerId = (conversation: ConversationId, user: UserId): string => `${conversation}.${user}`;
 

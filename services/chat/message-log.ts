@@ -13,14 +13,23 @@ const KNOWN_TAILS = 50_000;
 export class MessageLog {
   readonly #messages: Collection<EntryDocument>;
   readonly #publish: (entry: EntryDocument) => void;
+  readonly #onTail: (conversation: ConversationId, tail: Tail) => void;
   /** As this process wrote or read them last. Another process may have gone on: then the unique `_id` tells. */
   readonly #tails = new LRUCache<ConversationId, Tail>({ max: KNOWN_TAILS });
   readonly #writers = new Map<ConversationId, GroupCommit>();
   readonly #log: Log;
   readonly changes: Changes;
 
-  /** @param publish must not throw; called after the write, in the order of `seq` */
-  constructor(messages: Collection<EntryDocument>, publish: (entry: EntryDocument) => void) {
+  /**
+   * @param publish must not throw; called after the write, in the order of `seq`
+   * @param onTail must not throw; told of each tail that was read
+   */
+  constructor(
+    messages: Collection<EntryDocument>,
+    publish: (entry: EntryDocument) => void,
+    onTail: (conversation: ConversationId, tail: Tail) => void = () => {},
+  ) {
+    this.#onTail = onTail;
     this.#messages = messages;
     this.#publish = publish;
     this.changes = new Changes(messages, publish);
@@ -60,7 +69,9 @@ export class MessageLog {
   /** As the database has it now. */
   async readTail(conversation: ConversationId): Promise<Tail> {
     const [last] = await this.#messages.page({ prefix: `${conversation}.`, order: "desc", limit: 1 });
-    return last ? tailOf(last) : EMPTY;
+    const tail = last ? tailOf(last) : EMPTY;
+    this.#onTail(conversation, tail);
+    return tail;
   }
 
   /** What history shows, newest first. @param before the seq that the page ends below */

@@ -59,6 +59,7 @@ export const entries: Record<string, Entry> = {
   "GET /v1/users/search": shared("as by id", ({ annsNickname }) => ({ query: annsNickname })),
   "GET /v1/users": shared("as by id"),
   "POST /v1/chats": own("opens one of the caller's", ({ eve }) => ({ participant_id: eve.userId })),
+  "GET /v1/chats": own("lists the caller's"),
   "GET /v1/chats/{id}": foreign(403, annsChat),
   "GET /v1/chats/{id}/members": foreign(403, annsChat),
   "GET /v1/chats/{id}/messages": foreign(403, annsChat),

@@ -39,3 +39,19 @@ test("reading and typing is told to the others who are there, and kept nowhere",
   eve.push({ op: "read", conversation: id, seq: 1 });
   expect(await eve.got("error")).toMatchObject({ code: "PERMISSION_DENIED", conversation: id });
 });
+
+test("a user is told on all devices when somebody opens a chat, and nobody else is", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  chat.users.add(bob.id);
+  const sockets = await Promise.all([bob, bob, ann].map((user) => Socket.signedIn(chat.broker, user)));
+  const params = { participant_id: bob.id };
+  const as = { meta: { user: ann } };
+  const { chat_id: id } = await call(chat.broker, "v1.chat.createDirectChat", params, as);
+  for (const socket of sockets.slice(0, 2)) {
+    expect(await socket.got("chat_created")).toEqual({
+      op: "chat_created",
+      chat: { id, participant_ids: [ann.id, bob.id].sort(), created_at_unix_ms: expect.any(Number) },
+    });
+  }
+  expect(sockets[2]?.all("chat_created")).toEqual([]);
+});

@@ -30,6 +30,12 @@ export const chatRoutes = [
   }),
   route({
     method: "GET",
+    path: "/v1/chats",
+    action: "v1.chat.listUserChats",
+    summary: "List one's chats, newest activity first",
+  }),
+  route({
+    method: "GET",
     path: "/v1/chats/{id}",
     action: "v1.chat.getChat",
     summary: "Get a chat",
