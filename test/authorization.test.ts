@@ -1,4 +1,4 @@
-// Who may do what, route by route: a route that this file has no entry for fails it.
+// Who may do what, route by route: a route that has no entry in support/access.ts fails it.
 import { glob } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -7,74 +7,10 @@ import type { ActionContract, Contract } from "../lib/contract.ts";
 import { newSessionId, newUserId } from "../lib/ids.ts";
 import { routes } from "../services/api/rest/routes.ts";
 import { eventually } from "./servers/eventually.ts";
+import { type Entry, entries, type World } from "./support/access.ts";
 import { type Embedded, JWT_SECRET, startEmbedded } from "./support/embedded.ts";
 import { type Answer, request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
 import { fetchDocument, fillPath, type Operation, operationsOf } from "./support/openapi.ts";
-
-/** Ann has things, Bob shares some of them with her, Eve has no business with any. */
-interface World {
-  ann: SignedUp;
-  bob: SignedUp;
-  eve: SignedUp;
-  annsSession: string;
-  annsNickname: string;
-  /** Of Ann and Bob. */
-  chat: string;
-}
-
-interface Entry {
-  kind: "open" | "own" | "shared" | "foreign";
-  /** Of Eve's request for what is Ann's. */
-  status?: number;
-  /** In the path, else in the query: what is Ann's. */
-  params?(world: World): Record<string, string>;
-  /** With which Ann's own request would be served. */
-  body?(world: World): object;
-}
-
-/** Serves callers without a token. */
-const open = (_why: string): Entry => ({ kind: "open" });
-/** Has no resource of another: whom it concerns is the caller. */
-const own = (_why: string, body?: Entry["body"]): Entry => ({ kind: "own", body });
-/** Everybody who is signed in may. */
-const shared = (_why: string, params?: Entry["params"]): Entry => ({ kind: "shared", params });
-/** Refuses Eve what is Ann's. */
-const foreign = (status: 403 | 404, more: Pick<Entry, "params" | "body">): Entry => ({
-  ...{ kind: "foreign", status },
-  ...more,
-});
-
-const annsChat = { params: ({ chat }: World) => ({ id: chat }) };
-const toAnnsChat = { ...annsChat, body: () => ({ text: "I should not be here." }) };
-
-const entries: Record<string, Entry> = {
-  "POST /v1/register": open("nobody has an account before"),
-  "POST /v1/login": open("the password is what is asked for"),
-  "POST /v1/refresh": open("the refresh token is what is asked for"),
-  "GET /v1/auth/verify": own("tells whose token it is"),
-  "POST /v1/logout": own("ends the session of the token"),
-  "POST /v1/logout/all": own("ends the sessions of the caller"),
-  "GET /v1/sessions": own("lists the caller's"),
-  "DELETE /v1/sessions/{id}": foreign(404, { params: ({ annsSession }) => ({ id: annsSession }) }),
-  "PATCH /v1/account": own("changes the caller's", () => ({ username: uniqueName("Name") })),
-  "DELETE /v1/account": own("deletes the caller's", ({ ann }) => ({ password: ann.password })),
-  "POST /v1/profile": own("fills in the caller's", () => ({ nickname: uniqueName("n") })),
-  "PATCH /v1/profile": own("changes the caller's", () => ({ bio: "Changed." })),
-  "GET /v1/me": own("shows the caller's"),
-  "GET /v1/profile/{id}": shared("profiles are for all users", ({ ann }) => ({ id: ann.userId })),
-  "GET /v1/profile/by-nickname/{nickname}": shared("as by id", ({ annsNickname }) => ({
-    nickname: annsNickname,
-  })),
-  "GET /v1/users/search": shared("as by id", ({ annsNickname }) => ({ query: annsNickname })),
-  "GET /v1/users": shared("as by id"),
-  "POST /v1/chats": own("opens one of the caller's", ({ eve }) => ({ participant_id: eve.userId })),
-  "GET /v1/chats/{id}": foreign(403, annsChat),
-  "GET /v1/chats/{id}/members": foreign(403, annsChat),
-  "GET /v1/chats/{id}/messages": foreign(403, annsChat),
-  "POST /v1/chats/{id}/messages": foreign(403, toAnnsChat),
-  "POST /v1/chats/{id}/message": foreign(403, toAnnsChat),
-  "GET /v1/chats/{id}/stream": foreign(403, annsChat),
-};
 
 let veche: Embedded;
 let world: World;
@@ -131,7 +67,7 @@ const attemptOfEve = (key: string): Promise<Answer> => {
 };
 const keysOf = (kind: Entry["kind"]) => Object.keys(entries).filter((key) => entries[key]?.kind === kind);
 
-describe("the table above", () => {
+describe("the table of access", () => {
   test("has every route of the document, and no other", () => {
     expect(Object.keys(entries).sort()).toEqual(operations.map(({ key }) => key).sort());
   });

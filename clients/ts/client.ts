@@ -1,14 +1,14 @@
 /** A typed client of `/v1`: REST calls with fetch, and a live connection by WebSocket. Runs in browsers and on Node 22 or newer. */
 import type { z } from "zod";
 import type { Tokens } from "../../services/auth/auth.contract.ts";
-import type { Chat, Message } from "../../services/chat/chat.contract.ts";
+import type { Chat, ChatSummary, Message } from "../../services/chat/chat.contract.ts";
 import { LiveConnection } from "./live-connection.ts";
 import { SteadyConnection } from "./steady-connection.ts";
 import type { SteadyOptions } from "./steady-options.ts";
 import { expiryOf } from "./token.ts";
 
 export type { Message } from "../../services/chat/chat.contract.ts";
-export { LiveConnection } from "./live-connection.ts";
+export { type Callbacks, type Deleted, type Edited, LiveConnection, type Signal } from "./live-connection.ts";
 export { SteadyConnection } from "./steady-connection.ts";
 
 /** How long before its end an access token is replaced. */
@@ -76,13 +76,33 @@ export class VecheClient {
     }
   }
 
-  getChat(id: string): Promise<z.output<typeof Chat>> {
+  listChats(
+    query: { limit?: number; cursor?: string } = {},
+  ): Promise<{ chats: ChatSummary[]; next_cursor: string | null }> {
+    const given = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+    return this.request("GET", `/v1/chats?${new URLSearchParams(given)}`);
+  }
+
+  getChat(id: string): Promise<Chat> {
     return this.request("GET", `/v1/chats/${id}`);
   }
 
   /** @param nonce the same one for each try of the same message */
   sendMessage(id: string, text: string, nonce: string = crypto.randomUUID()): Promise<Message> {
     return this.request("POST", `/v1/chats/${id}/messages`, { text, nonce });
+  }
+
+  editMessage(id: string, seq: number, text: string, nonce: string = crypto.randomUUID()): Promise<Message> {
+    return this.request("PATCH", `/v1/chats/${id}/messages/${seq}`, { text, nonce });
+  }
+
+  deleteMessage(id: string, seq: number, nonce: string = crypto.randomUUID()): Promise<Message> {
+    return this.request("DELETE", `/v1/chats/${id}/messages/${seq}?nonce=${nonce}`);
+  }
+
+  /** @returns what counts as read now, and how many messages are behind it */
+  markRead(id: string, seq: number): Promise<{ seq: number; unread_count: number }> {
+    return this.request("POST", `/v1/chats/${id}/read`, { seq });
   }
 
   listMessages(

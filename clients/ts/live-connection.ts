@@ -1,9 +1,41 @@
 /** A WebSocket to `/v1/ws`: subscriptions that show each entry once and in order, and sends that are acknowledged. */
-import type { Message } from "../../services/chat/chat.contract.ts";
+import type { Chat, Message } from "../../services/chat/chat.contract.ts";
 
 export interface Ack {
   seq: number;
   sent_at_unix_ms: number;
+}
+
+/** A message that says something else from now on. `seq` is the change's own, `target` the message's. */
+export interface Edited {
+  conversation: string;
+  seq: number;
+  target: number;
+  text: string;
+  edited_at_unix_ms: number;
+}
+
+/** A message that lost its text for good: an edit of it that comes later changes nothing. */
+export interface Deleted {
+  conversation: string;
+  seq: number;
+  target: number;
+}
+
+/** What another one does: not kept, and may be missed. */
+export interface Signal {
+  conversation: string;
+  user_id: string;
+}
+
+export interface Callbacks {
+  /** These three are called once for each entry, all of them in the order of `seq`. */
+  onMessage(message: Message): void;
+  onEdited?(edited: Edited): void;
+  onDeleted?(deleted: Deleted): void;
+  /** Everything up to `seq`. */
+  onRead?(read: Signal & { seq: number }): void;
+  onTyping?(typing: Signal): void;
 }
 
 /** How a connection ended. 4001: sign in again; 1001, 4008 and those of the network: connect again and resume. */
@@ -33,7 +65,7 @@ interface Waiting<T> {
 interface Following extends Waiting<number> {
   /** The last one shown. */
   seq: number;
-  onMessage(message: Message): void;
+  show: Callbacks;
 }
 
 export class LiveConnection {
@@ -43,6 +75,8 @@ export class LiveConnection {
   readonly #sends = new Map<string, Waiting<Ack>>();
   readonly #following = new Map<string, Following>();
   #ready: Waiting<void> | undefined;
+  /** Called when somebody opens a chat with this user. May be missed: the list of chats has it. */
+  onChatCreated: ((chat: Chat) => void) | undefined;
 
   private constructor(url: string, token: string) {
     this.#socket = new WebSocket(url);
@@ -66,12 +100,13 @@ export class LiveConnection {
 
   /**
    * @param after the last seq that is known; without it only what is new comes
-   * @param onMessage called once for each entry, in order
+   * @param show the callback for messages, or all of them
    * @returns the seq that the conversation had reached
    */
-  subscribe(conversation: string, onMessage: (message: Message) => void, after?: number): Promise<number> {
+  subscribe(conversation: string, show: Callbacks["onMessage"] | Callbacks, after?: number): Promise<number> {
+    const callbacks = typeof show === "function" ? { onMessage: show } : show;
     return new Promise((resolve, reject) => {
-      this.#following.set(keptId(conversation), { seq: after ?? 0, onMessage, resolve, reject });
+      this.#following.set(keptId(conversation), { seq: after ?? 0, show: callbacks, resolve, reject });
       this.#push({ op: "subscribe", conversation, after });
     });
   }
@@ -87,6 +122,16 @@ export class LiveConnection {
       this.#sends.set(nonce, { resolve, reject });
       this.#push({ op: "send", conversation, text, nonce });
     });
+  }
+
+  /** Not acknowledged: the REST client's `markRead` is. */
+  markRead(conversation: string, seq: number): void {
+    this.#push({ op: "read", conversation, seq });
+  }
+
+  /** To be repeated while it goes on. Needs a subscription. */
+  typing(conversation: string): void {
+    this.#push({ op: "typing", conversation });
   }
 
   /** Before the token that was used last ends. */
@@ -128,7 +173,18 @@ export class LiveConnection {
         following?.resolve(Number(frame.seq));
         break;
       case "message":
+      case "edited":
+      case "deleted":
         if (following) show(following, frame);
+        break;
+      case "chat_created":
+        this.onChatCreated?.(frame.chat as Chat);
+        break;
+      case "read":
+        following?.show.onRead?.(frame as unknown as Signal & { seq: number });
+        break;
+      case "typing":
+        following?.show.onTyping?.(frame as unknown as Signal);
         break;
       case "error":
         this.#refused(frame, following);
@@ -154,9 +210,12 @@ export class LiveConnection {
 /** Servers write ids with all their zeros, and take them without. */
 const keptId = (id: string): string => id.padStart(16, "0");
 
-function show(following: Following, { op: _, ...message }: Frame): void {
-  const entry = message as unknown as Message;
-  if (entry.seq <= following.seq) return;
-  following.seq = entry.seq;
-  following.onMessage(entry);
+function show(following: Following, { op, ...entry }: Frame): void {
+  const seq = Number(entry.seq);
+  if (seq <= following.seq) return;
+  following.seq = seq;
+  // The gateway says by `op` which one it is.
+  if (op === "message") following.show.onMessage(entry as unknown as Message);
+  else if (op === "edited") following.show.onEdited?.(entry as unknown as Edited);
+  else following.show.onDeleted?.(entry as unknown as Deleted);
 }

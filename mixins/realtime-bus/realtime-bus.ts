@@ -6,7 +6,7 @@ import type { RealtimeBus } from "./bus.ts";
 import { EmbeddedBus } from "./embedded-bus.ts";
 import { NatsBus } from "./nats-bus.ts";
 
-export { conversationSubject, type RealtimeBus, userSubject } from "./bus.ts";
+export { type BusSubscription, conversationSubject, type RealtimeBus, userSubject } from "./bus.ts";
 
 export type WithBus = Service & { bus: RealtimeBus };
 

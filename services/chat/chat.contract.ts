@@ -36,11 +36,24 @@ export const Chat = z
   })
   .meta({ id: "Chat" });
 
+export const ChatSummary = Chat.extend({
+  last_message: Message.nullable(),
+  unread_count: z.int().min(0),
+}).meta({ id: "ChatSummary" });
+
 const seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+const entrySeq = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 
 /** An entry of the log as gateways get it: published, or read. `frame` goes to clients as it is. */
 export const Entry = z.object({ seq: z.int().min(1), frame: z.string() });
 
+/** What others who read along are told, and what is not kept. `frame` goes to the clients of all users but `from`. */
+export const Signal = z.object({ from: z.string(), frame: z.string() });
+
+export type Signal = z.output<typeof Signal>;
+export type Chat = z.output<typeof Chat>;
+export type ChatSummary = z.output<typeof ChatSummary>;
 export type Message = z.output<typeof Message>;
 export type Entry = z.output<typeof Entry>;
 
@@ -56,6 +69,15 @@ export const chatContract = defineContract({
     params: z.strictObject({ id: ConversationIdSchema }),
     result: Chat,
   },
+  "v1.chat.listUserChats": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject(pageParams),
+    result: z.object({
+      chats: z.array(ChatSummary).describe("newest activity first"),
+      next_cursor: z.string().nullable(),
+    }),
+  },
   "v1.chat.listChatMembers": {
     audience: "user",
     idempotent: true,
@@ -67,6 +89,25 @@ export const chatContract = defineContract({
     audience: "user",
     idempotent: true,
     params: z.strictObject({ id: ConversationIdSchema, text: MessageText, nonce: Nonce.optional() }),
+    result: Message,
+  },
+  /** Answers the message as it is afterwards. A deleted one can't be edited; an edit that a deletion overtakes is lost. */
+  "v1.chat.editMessage": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({
+      id: ConversationIdSchema,
+      seq: entrySeq,
+      text: MessageText,
+      nonce: Nonce.optional(),
+    }),
+    result: Message,
+  },
+  /** Answers what is left of the message: its text is gone for good. */
+  "v1.chat.deleteMessage": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ id: ConversationIdSchema, seq: entrySeq, nonce: Nonce.optional() }),
     result: Message,
   },
   "v1.chat.listMessages": {
@@ -86,6 +127,16 @@ export const chatContract = defineContract({
       messages: z.array(Message).describe("newest first; with `after` oldest first"),
       seq: seq.describe("subscribe, or read on, with `after` set to it"),
       next_cursor: z.string().nullable(),
+    }),
+  },
+  /** A marker beyond the last entry counts as there, one that goes back changes nothing. */
+  "v1.chat.markRead": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ id: ConversationIdSchema, seq }),
+    result: z.object({
+      seq: seq.describe("what counts as read now"),
+      unread_count: z.int().min(0).describe("of messages behind it"),
     }),
   },
   /** For gateways: refused as a read of the conversation would be; answers the tail that a subscription starts from. */

@@ -28,6 +28,12 @@ async function chatOf(ann: Caller, bob: Caller): Promise<ConversationId> {
 
 const send = (user: Caller, id: string, text: string, nonce?: string) =>
   call(chat.broker, "v1.chat.sendMessage", { id, text, nonce }, as(user));
+const edit = (user: Caller, id: string, seq: number, text: string, nonce?: string) =>
+  call(chat.broker, "v1.chat.editMessage", { id, seq, text, nonce }, as(user));
+const erase = (user: Caller, id: string, seq: number, nonce?: string) =>
+  call(chat.broker, "v1.chat.deleteMessage", { id, seq, nonce }, as(user));
+const read = (user: Caller, id: string, seq: number) =>
+  call(chat.broker, "v1.chat.markRead", { id, seq }, as(user));
 const list = (user: Caller, id: string, query: { limit?: number; cursor?: string; after?: number } = {}) =>
   call(chat.broker, "v1.chat.listMessages", { id, ...query }, as(user));
 
@@ -73,6 +79,9 @@ describe("a direct chat", () => {
       call(chat.broker, "v1.chat.authorizeSubscription", { conversation }, as(user)),
       send(user, conversation, "hello"),
       list(user, conversation),
+      edit(user, conversation, 1, "hello"),
+      erase(user, conversation, 1),
+      read(user, conversation, 1),
     ];
     for (const refused of everything(eve, id)) {
       await expect(refused).rejects.toMatchObject({ type: "PERMISSION_DENIED" });
@@ -135,6 +144,68 @@ describe("messages", () => {
     await expect(send(ann, id, "twice", "n-1")).rejects.toMatchObject({ type: "ALREADY_EXISTS", code: 409 });
     expect(await send(bob, id, "his own", "n-1")).toMatchObject({ seq: 2 });
   });
+
+  test("are changed by their author, and by nobody else", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    await send(ann, id, "one");
+    await send(ann, id, "two");
+    expect(await edit(ann, id, 1, "ONE")).toMatchObject({
+      seq: 1,
+      text: "ONE",
+      edited_at_unix_ms: expect.any(Number),
+    });
+    await expect(edit(bob, id, 1, "mine")).rejects.toMatchObject({ type: "PERMISSION_DENIED", code: 403 });
+    await expect(erase(bob, id, 2)).rejects.toMatchObject({ type: "PERMISSION_DENIED", code: 403 });
+    expect(await erase(ann, id, 2)).toMatchObject({ seq: 2, text: "", deleted: true });
+    await expect(edit(ann, id, 2, "again")).rejects.toMatchObject({ type: "FAILED_PRECONDITION", code: 412 });
+    // The entries 3 and 4 are those changes, which are no messages.
+    for (const seq of [3, 4, 5]) {
+      await expect(edit(ann, id, seq, "what?")).rejects.toMatchObject({ type: "NOT_FOUND" });
+      await expect(erase(ann, id, seq)).rejects.toMatchObject({ type: "NOT_FOUND" });
+    }
+    const { messages, seq } = await list(bob, id);
+    expect(seq).toBe(4);
+    expect(messages.map(({ text }) => text)).toEqual(["", "ONE"]);
+  });
+});
+
+describe("a read marker", () => {
+  test("goes on, not back, and not beyond the tail", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    expect(await read(bob, id, 9)).toEqual({ seq: 0, unread_count: 0 });
+    for (const text of ["one", "two", "three"]) await send(ann, id, text);
+    expect(await read(bob, id, 0)).toEqual({ seq: 0, unread_count: 3 });
+    expect(await read(bob, id, 2)).toEqual({ seq: 2, unread_count: 1 });
+    expect(await read(bob, id, 1)).toEqual({ seq: 2, unread_count: 1 });
+    expect(await read(bob, id, 1_000_000)).toEqual({ seq: 3, unread_count: 0 });
+  });
+
+  test("of the sender goes with what is sent; edits and deletions are nothing to read", async () => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await chatOf(ann, bob);
+    await Promise.all(["one", "two", "three"].map((text) => send(ann, id, text)));
+    expect(await read(ann, id, 0)).toEqual({ seq: 3, unread_count: 0 });
+    await edit(ann, id, 1, "ONE");
+    await erase(ann, id, 2);
+    expect(await read(bob, id, 0)).toEqual({ seq: 0, unread_count: 3 });
+    expect(await read(bob, id, 4)).toEqual({ seq: 4, unread_count: 0 });
+    await send(bob, id, "four");
+    expect(await read(ann, id, 0)).toEqual({ seq: 3, unread_count: 1 });
+  });
+});
+
+test("the list of chats shows each user what is new to them", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await chatOf(ann, bob);
+  await send(ann, id, "one");
+  const chats = async (user: Caller) =>
+    (await call(chat.broker, "v1.chat.listUserChats", {}, as(user))).chats;
+  expect(await chats(ann)).toMatchObject([{ id, unread_count: 0, last_message: { seq: 1, text: "one" } }]);
+  expect(await chats(bob)).toMatchObject([{ id, unread_count: 1, last_message: { seq: 1, text: "one" } }]);
+  await read(bob, id, 1);
+  expect(await chats(bob)).toMatchObject([{ id, unread_count: 0 }]);
 });
 
 test("reading forward, each page says where to read on from", async () => {

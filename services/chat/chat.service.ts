@@ -3,23 +3,41 @@ import { randomUUID } from "node:crypto";
 import { call } from "../../lib/contract.ts";
 import { callerOf, implement } from "../../mixins/actions.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
-import { conversationSubject, realtimeBus, type WithBus } from "../../mixins/realtime-bus/realtime-bus.ts";
+import {
+  conversationSubject,
+  realtimeBus,
+  userSubject,
+  type WithBus,
+} from "../../mixins/realtime-bus/realtime-bus.ts";
 import { defineService } from "../../mixins/service.ts";
-import { chatContract } from "./chat.contract.ts";
+import { sweep } from "../../mixins/sweep.ts";
+import { chatContract, type Signal } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
-import { DirectChats } from "./direct-chats.ts";
+import { ChatList } from "./chat-list.ts";
+import { chatOf, DirectChats } from "./direct-chats.ts";
+import { deleteMessage, editMessage } from "./editing.ts";
 import { messageOf, publishedOf } from "./entries.ts";
 import { readHistory } from "./history.ts";
 import { MessageLog } from "./message-log.ts";
+import { ReadMarkers } from "./read-markers.ts";
 import { lastBefore } from "./since.ts";
 
 type ChatService = WithCollections<typeof chatCollections> &
-  WithBus & { chats: DirectChats; log: MessageLog };
+  WithBus & { chats: DirectChats; log: MessageLog; markers: ReadMarkers; list: ChatList };
+
+const byConversation = { strategy: "Shard", strategyOptions: { shardKey: "id" } };
 
 export default defineService<ChatService>({
   name: "chat",
   version: 1,
-  mixins: [collections(chatCollections), realtimeBus],
+  mixins: [
+    collections(chatCollections),
+    realtimeBus,
+    sweep<ChatService>({
+      name: "edits and deletions that were not applied",
+      run: ({ log }, signal) => log.changes.settleAll(signal),
+    }),
+  ],
   metadata: { needs: ["v1.users"] },
 
   actions: implement<typeof chatContract, ChatService>(
@@ -31,11 +49,15 @@ export default defineService<ChatService>({
           const { exists } = await call(ctx, "v1.users.exists", { user_id: participant_id });
           return exists;
         });
+        const frame = JSON.stringify({ op: "chat_created", chat: chatOf(chat) });
+        this.bus.publish(userSubject(participant_id), frame);
         return { chat_id: chat._id };
       },
+      "v1.chat.listUserChats"(ctx) {
+        return this.list.page(callerOf(ctx).id, ctx.params);
+      },
       async "v1.chat.getChat"(ctx) {
-        const { _id, user_ids, created_at } = await this.chats.get(ctx.params.id, callerOf(ctx).id);
-        return { id: _id, participant_ids: user_ids, created_at_unix_ms: created_at };
+        return chatOf(await this.chats.get(ctx.params.id, callerOf(ctx).id));
       },
       async "v1.chat.listChatMembers"(ctx) {
         const { user_ids } = await this.chats.get(ctx.params.id, callerOf(ctx).id);
@@ -45,11 +67,34 @@ export default defineService<ChatService>({
         const { id, text, nonce = randomUUID() } = ctx.params;
         const { id: sender } = callerOf(ctx);
         await this.chats.get(id, sender);
-        return messageOf(await this.log.append(id, { sender, text, nonce }));
+        const entry = await this.log.append(id, { type: "message", sender, text, nonce });
+        await this.list.note(entry);
+        return messageOf(entry);
+      },
+      async "v1.chat.editMessage"(ctx) {
+        const { id, seq, text, nonce = randomUUID() } = ctx.params;
+        const { id: sender } = callerOf(ctx);
+        await this.chats.get(id, sender);
+        return messageOf(await editMessage(this.log, id, { sender, nonce, target: seq, text }));
+      },
+      async "v1.chat.deleteMessage"(ctx) {
+        const { id, seq, nonce = randomUUID() } = ctx.params;
+        const { id: sender } = callerOf(ctx);
+        await this.chats.get(id, sender);
+        return messageOf(await deleteMessage(this.log, id, { sender, nonce, target: seq }));
       },
       async "v1.chat.listMessages"(ctx) {
         await this.chats.get(ctx.params.id, callerOf(ctx).id);
         return readHistory(this.log, ctx.params.id, ctx.params);
+      },
+      async "v1.chat.markRead"(ctx) {
+        const { id, seq } = ctx.params;
+        const { id: user } = callerOf(ctx);
+        await this.chats.get(id, user);
+        const read = await this.markers.markRead(this.log, id, user, seq);
+        const frame = JSON.stringify({ op: "read", conversation: id, user_id: user, seq: read.seq });
+        this.bus.publish(conversationSubject(id), JSON.stringify({ from: user, frame } satisfies Signal));
+        return read;
       },
       async "v1.chat.authorizeSubscription"(ctx) {
         const { conversation } = ctx.params;
@@ -62,7 +107,7 @@ export default defineService<ChatService>({
         const { id, since_unix_ms } = ctx.params;
         const tail = await this.log.readTail(id);
         await this.chats.get(id, callerOf(ctx).id);
-        const readEntry = (seq: number) => this.log.readEntry(id, seq);
+        const readEntry = (seq: number) => this.log.find(id, seq);
         const after =
           since_unix_ms === undefined ? tail.seq : await lastBefore(readEntry, tail, since_unix_ms);
         return { seq: tail.seq, after };
@@ -74,14 +119,27 @@ export default defineService<ChatService>({
       },
     },
     // In steady state one process writes a conversation; correctness does not depend on it.
-    { "v1.chat.sendMessage": { strategy: "Shard", strategyOptions: { shardKey: "id" } } },
+    {
+      "v1.chat.sendMessage": byConversation,
+      "v1.chat.editMessage": byConversation,
+      "v1.chat.deleteMessage": byConversation,
+    },
   ),
 
   async started() {
-    const { chats, messages } = this.collections;
+    const { chats, messages, markers } = this.collections;
     this.chats = new DirectChats(chats);
-    this.log = new MessageLog(messages, (entry) =>
-      this.bus.publish(conversationSubject(entry.conversation), JSON.stringify(publishedOf(entry))),
+    this.markers = new ReadMarkers(markers);
+    this.list = new ChatList(this.collections, this.markers);
+    this.log = new MessageLog(
+      messages,
+      (entry) =>
+        this.bus.publish(conversationSubject(entry.conversation), JSON.stringify(publishedOf(entry))),
+      // Nobody waits for it: where it fails, the next one who sees the tail tries again.
+      (conversation, tail) =>
+        void this.list
+          .catchUp(this.log, conversation, tail)
+          .catch((error: unknown) => this.logger.debug("A chat's place in the lists was not mended.", error)),
     );
   },
 });

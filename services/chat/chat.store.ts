@@ -8,6 +8,12 @@ export interface ChatDocument {
   pair: string;
   user_ids: UserId[];
   created_at: number;
+  /** Of the last message, 0 before the first. Behind the log for a moment. */
+  last_seq: number;
+  /** How many messages there were up to it. */
+  messages: number;
+  /** `<its time, or that of the chat, padded>.<chat>` */
+  activity: string;
 }
 
 export interface EntryDocument {
@@ -15,8 +21,9 @@ export interface EntryDocument {
   _id: string;
   conversation: ConversationId;
   seq: number;
-  type: "message";
+  type: "message" | "edit" | "delete";
   sender_id: UserId | null;
+  /** Of an edit, what its target says from then on. Empty once the message it belongs to was deleted. */
   text: string;
   sent_at: number;
   /** How many entries up to this one are messages, itself included. */
@@ -25,17 +32,45 @@ export interface EntryDocument {
   nonce_key: string;
   /** Of the request as it was first made. */
   digest: string;
+  /** Of an edit or a deletion: the `_id` of the message that it changes. */
+  target?: string;
+  /** Of an edit or a deletion, until it was applied to its target: its own `_id`. */
+  owed?: string;
+  /** Of a message: when it was edited last, and whether it was deleted. */
+  edited_at?: number;
+  deleted?: true;
+  /** Of a message: the `seq` of the edit or deletion that was applied last. */
+  changed_by?: number;
+}
+
+export interface ReadMarkerDocument {
+  /** `<conversation>.<user>` */
+  _id: string;
+  /** The last entry that was read, and how many messages there were up to it. */
+  seq: number;
+  messages: number;
 }
 
 export const chatCollections = {
-  chats: defineCollection<ChatDocument>({ name: "chats", indexes: [{ fields: ["pair"], unique: true }] }),
+  chats: defineCollection<ChatDocument>({
+    name: "chats",
+    indexes: [{ fields: ["pair"], unique: true }, { fields: ["user_ids", "activity"] }],
+  }),
   messages: defineCollection<EntryDocument>({
     name: "messages",
-    indexes: [{ fields: ["nonce_key"], unique: true }],
+    indexes: [{ fields: ["nonce_key"], unique: true }, { fields: ["target"] }, { fields: ["owed"] }],
   }),
+  markers: defineCollection<ReadMarkerDocument>({ name: "read_markers" }),
 };
 
 const SEQ_DIGITS = 16;
 
 export const entryId = (conversation: ConversationId, seq: number): string =>
   `${conversation}.${String(seq).padStart(SEQ_DIGITS, "0")}`;
+
+export const activityKey = (conversation: ConversationId, time: number): string =>
+  `${String(time).padStart(16, "0")}.${conversation}`;
+
+export const markerId = (conversation: ConversationId, user: UserId): string => `${conversation}.${user}`;
+
+export const seqOfEntry = (id: string): number => Number(id.slice(-SEQ_DIGITS));

@@ -3,10 +3,17 @@ import { LRUCache } from "lru-cache";
 import { alreadyExists, invalidArgument, notFound, permissionDenied, unavailable } from "../../lib/errors.ts";
 import { type ConversationId, newDirectChatId, type UserId } from "../../lib/ids.ts";
 import { type Collection, DuplicateKey } from "../../mixins/collection/collection.ts";
-import type { ChatDocument } from "./chat.store.ts";
+import type { Chat } from "./chat.contract.ts";
+import { activityKey, type ChatDocument } from "./chat.store.ts";
 
 const CACHED_CHATS = 10_000;
 const ATTEMPTS = 5;
+
+export const chatOf = ({ _id, user_ids, created_at }: ChatDocument): Chat => ({
+  id: _id,
+  participant_ids: user_ids,
+  created_at_unix_ms: created_at,
+});
 
 export class DirectChats {
   readonly #chats: Collection<ChatDocument>;
@@ -34,7 +41,13 @@ export class DirectChats {
       const there = await this.#chats.findOne({ pair });
       if (there) throw alreadyExists("You have a chat with this user.", { chat_id: there._id });
       try {
-        return await this.#chats.insert({ _id: newDirectChatId(), pair, user_ids, created_at: Date.now() });
+        const _id = newDirectChatId();
+        const created_at = Date.now();
+        const activity = activityKey(_id, created_at);
+        return await this.#chats.insert({
+          ...{ _id, pair, user_ids, created_at, activity },
+          ...{ last_seq: 0, messages: 0 },
+        });
       } catch (error) {
         // The other one was faster, or the id is taken: the next look tells.
         if (!(error instanceof DuplicateKey)) throw error;

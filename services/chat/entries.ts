@@ -2,14 +2,22 @@
 import { createHash } from "node:crypto";
 import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Entry, Message } from "./chat.contract.ts";
-import { type EntryDocument, entryId } from "./chat.store.ts";
+import { type EntryDocument, entryId, seqOfEntry } from "./chat.store.ts";
 
 /** What a client asks to have appended. */
-export interface Draft {
-  sender: UserId;
-  text: string;
-  nonce: string;
-}
+export type Draft = { sender: UserId; nonce: string } & (
+  | { type: "message"; text: string }
+  | { type: "edit"; target: number; text: string }
+  | { type: "delete"; target: number }
+);
+
+/** An edit or a deletion: it changes another entry, and is not shown by itself. */
+export type Change = EntryDocument & { type: "edit" | "delete"; target: string };
+
+export const isChange = (entry: EntryDocument): entry is Change => entry.target !== undefined;
+
+/** What history shows. */
+export const SHOWN = ["message"] as const;
 
 /** What the next entry follows from. */
 export interface Tail {
@@ -24,41 +32,60 @@ export const tailOf = ({ seq, sent_at, messages }: EntryDocument): Tail => ({ se
 
 export function entryAfter(tail: Tail, conversation: ConversationId, draft: Draft): EntryDocument {
   const seq = tail.seq + 1;
+  const _id = entryId(conversation, seq);
   return {
-    _id: entryId(conversation, seq),
+    _id,
     conversation,
     seq,
-    type: "message",
+    type: draft.type,
     sender_id: draft.sender,
-    text: draft.text,
+    text: draft.type === "delete" ? "" : draft.text,
     // Clocks differ and go back; time within a log does not.
     sent_at: Math.max(Date.now(), tail.sent_at),
-    messages: tail.messages + 1,
+    messages: tail.messages + (draft.type === "message" ? 1 : 0),
     nonce_key: nonceKey(conversation, draft),
     digest: digestOf(draft),
+    ...(draft.type === "message" ? {} : { target: entryId(conversation, draft.target), owed: _id }),
   };
 }
 
-export const nonceKey = (conversation: ConversationId, { sender, nonce }: Draft): string =>
-  `${conversation}.${sender}.${nonce}`;
+export const nonceKey = (
+  conversation: ConversationId,
+  { sender, nonce }: Pick<Draft, "sender" | "nonce">,
+): string => `${conversation}.${sender}.${nonce}`;
 
 /** Tells a request from another with the same nonce. */
-export const digestOf = ({ text }: Draft): string =>
-  createHash("sha256")
-    .update(JSON.stringify(["message", text]))
-    .digest("base64url");
+export function digestOf(draft: Draft): string {
+  const said =
+    draft.type === "message"
+      ? [draft.type, draft.text]
+      : [draft.type, draft.target, ...(draft.type === "edit" ? [draft.text] : [])];
+  return createHash("sha256").update(JSON.stringify(said)).digest("base64url");
+}
 
+/** @param entry none that changes another */
 export const messageOf = (entry: EntryDocument): Message => ({
   id: entry._id,
   conversation_id: entry.conversation,
   seq: entry.seq,
   sender_id: entry.sender_id,
-  type: entry.type,
+  type: "message",
   text: entry.text,
   sent_at_unix_ms: entry.sent_at,
+  ...(entry.edited_at === undefined ? {} : { edited_at_unix_ms: entry.edited_at }),
+  ...(entry.deleted ? { deleted: true } : {}),
 });
 
 export const publishedOf = (entry: EntryDocument): Entry => ({
   seq: entry.seq,
-  frame: JSON.stringify({ op: "message", ...messageOf(entry) }),
+  frame: JSON.stringify(frameOf(entry)),
 });
+
+function frameOf(entry: EntryDocument): object {
+  if (!isChange(entry)) return { op: "message", ...messageOf(entry) };
+  const { type, conversation, seq, text, sent_at } = entry;
+  const about = { conversation, seq, target: seqOfEntry(entry.target) };
+  return type === "delete"
+    ? { op: "deleted", ...about }
+    : { op: "edited", ...about, text, edited_at_unix_ms: sent_at };
+}

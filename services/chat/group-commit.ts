@@ -7,7 +7,7 @@ import { resourceExhausted, unavailable } from "../../lib/errors.ts";
 import type { ConversationId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
 import type { EntryDocument } from "./chat.store.ts";
-import { type Draft, entryAfter, type Tail, tailOf } from "./entries.ts";
+import { type Change, type Draft, entryAfter, isChange, type Tail, tailOf } from "./entries.ts";
 
 /** Appends that wait for their turn in one conversation. */
 const MAX_WAITING = 1_000;
@@ -30,6 +30,8 @@ export interface Log {
   /** Undefined: to be read again. */
   setTail(conversation: ConversationId, tail: Tail | undefined): void;
   publish(entry: EntryDocument): void;
+  /** Applies an edit or a deletion to its target. @returns it as it now is */
+  apply(change: Change): Promise<EntryDocument>;
   /**
    * The entry that was kept under the draft's nonce before, null where there is none.
    * @throws ALREADY_EXISTS where that one was of another draft
@@ -99,7 +101,10 @@ export class GroupCommit {
     }
   }
 
-  async #insert(left: Waiting[], tail: Tail): Promise<{ inserted: number; clash?: "seq" | "nonce" }> {
+  async #insert(
+    left: Waiting[],
+    tail: Tail,
+  ): Promise<{ inserted: number; clash: "seq" | "nonce" | undefined }> {
     const entries: EntryDocument[] = [];
     let behind = tail;
     for (const { draft } of left) {
@@ -110,16 +115,30 @@ export class GroupCommit {
     const { inserted, duplicate } = await this.#log.messages.insertMany(entries);
     const kept = entries.slice(0, inserted);
     const last = kept.at(-1);
-    this.#log.setTail(this.#conversation, duplicate ? undefined : behind);
+    const clash = duplicate && (duplicate.index === "_id" ? "seq" : "nonce");
+    // Where only a nonce was refused, what was kept is still the tail.
+    this.#log.setTail(this.#conversation, clash === "seq" ? undefined : last ? tailOf(last) : tail);
     for (const [i, entry] of kept.entries()) {
-      this.#log.publish(entry);
-      left[i]?.resolve(entry);
+      // One by one, so that what is published keeps its order.
+      if (isChange(entry)) await this.#apply(entry, left[i]);
+      else {
+        this.#log.publish(entry);
+        left[i]?.resolve(entry);
+      }
     }
-    if (!duplicate) return { inserted };
-    if (duplicate.index === "_id") return { inserted, clash: "seq" };
-    // Only the nonce was refused, so what was kept is still the tail.
-    this.#log.setTail(this.#conversation, last ? tailOf(last) : tail);
-    return { inserted, clash: "nonce" };
+    return { inserted, clash };
+  }
+
+  async #apply(change: Change, waiting: Waiting | undefined): Promise<void> {
+    try {
+      const applied = await this.#log.apply(change);
+      this.#log.publish(applied);
+      waiting?.resolve(applied);
+    } catch (error) {
+      // It is in the log, and owed: to be applied before the next write, by whoever makes it.
+      this.#log.setTail(this.#conversation, undefined);
+      waiting?.reject(error);
+    }
   }
 
   /** The first one's nonce was used before: it gets the answer of then. */

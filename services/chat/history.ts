@@ -30,14 +30,16 @@ export async function readHistory(
   const list = `messages of ${conversation}`;
   const from = cursor === undefined ? undefined : seqOf(decodeCursor(list, cursor));
   const { seq } = await log.readTail(conversation);
+  // A client subscribes behind this tail, and does not hear of what was changed before.
+  await log.changes.settle(conversation);
   if (after !== undefined) {
-    const entries = await log.readForward(conversation, after, limit);
+    const entries = await log.readShownForward(conversation, after, limit);
     const last = entries.at(-1)?.seq ?? 0;
     // Of a page that is not the last, where it ends: reading on, or subscribing, from there misses nothing.
     return page(entries, entries.length === limit ? last : Math.max(seq, last), null);
   }
   // From the tail that was noted, so that what is appended meanwhile comes by subscription and not twice.
-  const entries = await log.readBack(conversation, from ?? seq + 1, limit);
+  const entries = await log.readShownBack(conversation, from ?? seq + 1, limit);
   const last = entries.at(-1);
   const more = last !== undefined && entries.length === limit && last.seq > 1;
   return page(entries, seq, more ? encodeCursor(list, String(last.seq)) : null);

@@ -11,6 +11,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const conversation = newDirectChatId();
 const sender = newUserId();
 const draft = (nonce: string | number, text = `text of ${nonce}`): Draft => ({
+  type: "message",
   sender,
   text,
   nonce: String(nonce),

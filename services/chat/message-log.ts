@@ -3,8 +3,9 @@ import { LRUCache } from "lru-cache";
 import { alreadyExists } from "../../lib/errors.ts";
 import type { ConversationId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
+import { Changes } from "./changes.ts";
 import { type EntryDocument, entryId } from "./chat.store.ts";
-import { type Draft, digestOf, EMPTY, nonceKey, type Tail, tailOf } from "./entries.ts";
+import { type Draft, digestOf, EMPTY, isChange, nonceKey, SHOWN, type Tail, tailOf } from "./entries.ts";
 import { GroupCommit, type Log } from "./group-commit.ts";
 
 const KNOWN_TAILS = 50_000;
@@ -12,24 +13,36 @@ const KNOWN_TAILS = 50_000;
 export class MessageLog {
   readonly #messages: Collection<EntryDocument>;
   readonly #publish: (entry: EntryDocument) => void;
+  readonly #onTail: (conversation: ConversationId, tail: Tail) => void;
   /** As this process wrote or read them last. Another process may have gone on: then the unique `_id` tells. */
   readonly #tails = new LRUCache<ConversationId, Tail>({ max: KNOWN_TAILS });
   readonly #writers = new Map<ConversationId, GroupCommit>();
   readonly #log: Log;
+  readonly changes: Changes;
 
-  /** @param publish must not throw; called after the write, in the order of `seq` */
-  constructor(messages: Collection<EntryDocument>, publish: (entry: EntryDocument) => void) {
+  /**
+   * @param publish must not throw; called after the write, in the order of `seq`
+   * @param onTail must not throw; told of each tail that was read
+   */
+  constructor(
+    messages: Collection<EntryDocument>,
+    publish: (entry: EntryDocument) => void,
+    onTail: (conversation: ConversationId, tail: Tail) => void = () => {},
+  ) {
+    this.#onTail = onTail;
     this.#messages = messages;
     this.#publish = publish;
+    this.changes = new Changes(messages, publish);
     this.#log = {
       messages,
       publish,
+      apply: (change) => this.changes.apply(change),
       tail: (conversation) => this.#tail(conversation),
       setTail: (conversation, tail) => {
         if (tail) this.#tails.set(conversation, tail);
         else this.#tails.delete(conversation);
       },
-      keptBefore: (conversation, draft) => this.#keptBefore(conversation, draft),
+      keptBefore: (conversation, draft) => this.keptBefore(conversation, draft),
     };
   }
 
@@ -49,23 +62,41 @@ export class MessageLog {
     }
   }
 
-  /** As the database has it now. */
-  async readTail(conversation: ConversationId): Promise<Tail> {
-    const [last] = await this.#messages.page({ prefix: `${conversation}.`, order: "desc", limit: 1 });
-    return last ? tailOf(last) : EMPTY;
-  }
-
-  readEntry(conversation: ConversationId, seq: number): Promise<EntryDocument | null> {
+  find(conversation: ConversationId, seq: number): Promise<EntryDocument | null> {
     return this.#messages.findById(entryId(conversation, seq));
   }
 
-  /** Newest first. @param before the seq that the page ends below */
-  readBack(conversation: ConversationId, before: number, limit: number): Promise<EntryDocument[]> {
-    const after = entryId(conversation, before);
-    return this.#messages.page({ prefix: `${conversation}.`, after, order: "desc", limit });
+  /** As the database has it now. */
+  async readTail(conversation: ConversationId): Promise<Tail> {
+    const [last] = await this.#messages.page({ prefix: `${conversation}.`, order: "desc", limit: 1 });
+    const tail = last ? tailOf(last) : EMPTY;
+    this.#onTail(conversation, tail);
+    return tail;
   }
 
-  /** Oldest first. @param after the seq behind which the page begins */
+  /** What history shows, newest first. @param before the seq that the page ends below */
+  readShownBack(conversation: ConversationId, before: number, limit: number): Promise<EntryDocument[]> {
+    const after = entryId(conversation, before);
+    return this.#messages.page({
+      prefix: `${conversation}.`,
+      after,
+      order: "desc",
+      limit,
+      where: { type: { $in: SHOWN } },
+    });
+  }
+
+  /** What history shows, oldest first. @param after the seq behind which the page begins */
+  readShownForward(conversation: ConversationId, after: number, limit: number): Promise<EntryDocument[]> {
+    return this.#messages.page({
+      prefix: `${conversation}.`,
+      after: entryId(conversation, after),
+      limit,
+      where: { type: { $in: SHOWN } },
+    });
+  }
+
+  /** All entries, without a hole, oldest first. @param after the seq behind which the page begins */
   readForward(conversation: ConversationId, after: number, limit: number): Promise<EntryDocument[]> {
     return this.#messages.page({
       prefix: `${conversation}.`,
@@ -74,15 +105,11 @@ export class MessageLog {
     });
   }
 
-  async #tail(conversation: ConversationId): Promise<Tail> {
-    const known = this.#tails.get(conversation);
-    if (known) return known;
-    const tail = await this.readTail(conversation);
-    this.#tails.set(conversation, tail);
-    return tail;
-  }
-
-  async #keptBefore(conversation: ConversationId, draft: Draft): Promise<EntryDocument | null> {
+  /**
+   * The entry that was kept under the draft's nonce before, null where there is none.
+   * @throws ALREADY_EXISTS where that one was of another draft
+   */
+  async keptBefore(conversation: ConversationId, draft: Draft): Promise<EntryDocument | null> {
     const first = await this.#messages.findOne({ nonce_key: nonceKey(conversation, draft) });
     if (!first) return null;
     if (first.digest !== digestOf(draft)) {
@@ -91,7 +118,18 @@ export class MessageLog {
       });
     }
     // Whoever wrote it may have died before it was out. Gateways know what they have delivered.
-    this.#publish(first);
-    return first;
+    const applied = isChange(first) && first.owed !== undefined ? await this.changes.apply(first) : first;
+    this.#publish(applied);
+    return applied;
+  }
+
+  async #tail(conversation: ConversationId): Promise<Tail> {
+    const known = this.#tails.get(conversation);
+    if (known) return known;
+    const tail = await this.readTail(conversation);
+    // Whoever wrote here before may have died before it was done.
+    await this.changes.settle(conversation);
+    this.#tails.set(conversation, tail);
+    return tail;
   }
 }

@@ -4,6 +4,7 @@ import type { RawData, WebSocket } from "ws";
 import type { CheckedToken } from "../../../lib/access-tokens.ts";
 import { type Caller, call } from "../../../lib/contract.ts";
 import {
+  failedPrecondition,
   hasCode,
   invalidArgument,
   permissionDenied,
@@ -83,6 +84,10 @@ export class Connection implements LiveClient, Outlet {
     } else {
       this.#socket.send(frame, { binary: false }, written && (() => written()));
     }
+  }
+
+  pushSignal(frame: string | Buffer): void {
+    this.push(frame);
   }
 
   pushEntry({ frame }: { frame: string | Buffer }, written?: () => void): void {
@@ -167,6 +172,12 @@ export class Connection implements LiveClient, Outlet {
       case "send":
         this.#outbox.add(frame.conversation, () => this.#send(frame));
         break;
+      case "read":
+        this.#outbox.add(frame.conversation, () => this.#markRead(frame));
+        break;
+      case "typing":
+        this.#typing(frame);
+        break;
       case "ping":
         this.push(frames.PONG);
     }
@@ -180,6 +191,23 @@ export class Connection implements LiveClient, Outlet {
     } catch (error) {
       this.push(frames.errorFrame(error, { nonce, conversation }));
     }
+  }
+
+  async #markRead({ conversation, seq }: frames.FrameOf<"read">): Promise<void> {
+    try {
+      await call(this.#host.broker, "v1.chat.markRead", { id: conversation, seq }, this.#asCaller());
+    } catch (error) {
+      this.push(frames.errorFrame(error, { conversation }));
+    }
+  }
+
+  /** Asks nobody: who is subscribed may read the conversation. */
+  #typing({ conversation }: frames.FrameOf<"typing">): void {
+    const { id } = this.#asCaller().meta.user;
+    if (!this.#subscriptions.get(conversation)?.authorized) {
+      throw failedPrecondition("Subscribe to this conversation first.");
+    }
+    this.#host.feeds.signal(conversation, { from: id, frame: frames.typingFrame(conversation, id) });
   }
 
   /** A second one for the same conversation takes the first one's place. */

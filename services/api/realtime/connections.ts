@@ -1,6 +1,11 @@
 /** All live connections of this gateway: WebSockets and event streams. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SessionId, UserId } from "../../../lib/ids.ts";
+import {
+  type BusSubscription,
+  type RealtimeBus,
+  userSubject,
+} from "../../../mixins/realtime-bus/realtime-bus.ts";
 import type { Limits } from "./limits.ts";
 import type { LiveClient } from "./live-client.ts";
 
@@ -8,11 +13,13 @@ export class Connections {
   readonly #limits: Limits;
   /** And whose each is, once that is known. */
   readonly #open = new Map<LiveClient, UserId | undefined>();
-  readonly #perUser = new Map<UserId, number>();
+  readonly #perUser = new Map<UserId, { connections: Set<LiveClient>; subject: BusSubscription }>();
+  readonly #bus: Pick<RealtimeBus, "subscribe">;
   readonly #heartbeat: NodeJS.Timeout;
   #drained: (() => void) | undefined;
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, bus: Pick<RealtimeBus, "subscribe">) {
+    this.#bus = bus;
     this.#limits = limits;
     this.#heartbeat = setInterval(() => {
       for (const connection of this.#open.keys()) connection.beat();
@@ -30,9 +37,9 @@ export class Connections {
   }
 
   admit(connection: LiveClient, user: UserId): boolean {
-    const others = this.#perUser.get(user) ?? 0;
-    if (others >= this.#limits.connectionsPerUser) return false;
-    this.#perUser.set(user, others + 1);
+    const own = this.#perUser.get(user) ?? this.#listenFor(user);
+    if (own.connections.size >= this.#limits.connectionsPerUser) return false;
+    own.connections.add(connection);
     this.#open.set(connection, user);
     return true;
   }
@@ -66,10 +73,24 @@ export class Connections {
     const user = this.#open.get(connection);
     this.#open.delete(connection);
     if (user !== undefined) {
-      const left = (this.#perUser.get(user) ?? 0) - 1;
-      if (left > 0) this.#perUser.set(user, left);
-      else this.#perUser.delete(user);
+      const own = this.#perUser.get(user);
+      own?.connections.delete(connection);
+      if (own?.connections.size === 0) {
+        own.subject.close();
+        this.#perUser.delete(user);
+      }
     }
     if (this.#open.size === 0) this.#drained?.();
+  }
+
+  /** What comes on a user's own subject are frames, for all the user's connections. */
+  #listenFor(user: UserId) {
+    const connections = new Set<LiveClient>();
+    const subject = this.#bus.subscribe(userSubject(user), (frame) => {
+      for (const connection of connections) connection.pushSignal(frame);
+    });
+    const own = { connections, subject };
+    this.#perUser.set(user, own);
+    return own;
   }
 }

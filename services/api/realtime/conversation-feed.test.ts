@@ -31,6 +31,8 @@ class Reader {
     this.seq = seq;
   }
 
+  signal(): void {}
+
   deliver({ seq, frame }: LiveEntry): void {
     if (seq <= this.seq) return;
     expect(String(frame)).toBe(`frame ${seq}`);
@@ -150,7 +152,7 @@ test("what the bus brings while the log is being read goes out once", async () =
       }),
   );
   slow.noteTail(0);
-  slow.join({ seq: 0, deliver: ({ seq }) => got.push(seq) });
+  slow.join({ seq: 0, deliver: ({ seq }) => got.push(seq), signal() {} });
   slow.catchUp();
   for (const seq of [1, 2]) slow.receive(JSON.stringify(entryOf(seq)));
   answer?.();
@@ -166,6 +168,8 @@ test("a subscription that read further in the log than the feed has come gets no
   const subscription = new Subscription(
     { feed, ready: Promise.resolve(), readLog, release() {} },
     {
+      caller: undefined,
+      pushSignal() {},
       pushEntry({ frame }, written) {
         frames.push(String(frame));
         written?.();

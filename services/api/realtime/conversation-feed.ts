@@ -5,7 +5,8 @@
  * and what is missing is read from the log before anything later goes out.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Entry } from "../../chat/chat.contract.ts";
+import { z } from "zod";
+import { Entry, Signal } from "../../chat/chat.contract.ts";
 
 export interface LiveEntry {
   seq: number;
@@ -17,6 +18,8 @@ export interface LiveEntry {
 export interface Reader {
   readonly seq: number;
   deliver(entry: LiveEntry): void;
+  /** Told at once, whatever is missing before it, and not again. */
+  signal(signal: Signal): void;
 }
 
 /** Reads the log forward from behind a seq: a page, shorter than `PAGE` where the log ends. */
@@ -46,14 +49,11 @@ export class ConversationFeed {
     this.#readLog = readLog;
   }
 
-  /** @param message as it was published: a JSON `Entry` */
+  /** @param message as it was published: an `Entry` or a `Signal`, in JSON */
   receive(message: string): void {
-    const entry = parseEntry(message);
-    if (!entry || (this.#seq !== undefined && entry.seq <= this.#seq)) return;
-    const { seq, frame } = entry;
-    if (this.#early.size < MAX_EARLY) this.#early.set(seq, Buffer.from(frame));
-    else this.#stale = true;
-    this.#advance();
+    const published = parsePublished(message);
+    if (published && "from" in published) for (const reader of this.#live) reader.signal(published);
+    else this.#receive(published);
   }
 
   /** The log was seen to reach up to `tail`. */
@@ -85,6 +85,14 @@ export class ConversationFeed {
 
   close(): void {
     this.#closed = true;
+  }
+
+  #receive(entry: Entry | undefined): void {
+    if (!entry || (this.#seq !== undefined && entry.seq <= this.#seq)) return;
+    const { seq, frame } = entry;
+    if (this.#early.size < MAX_EARLY) this.#early.set(seq, Buffer.from(frame));
+    else this.#stale = true;
+    this.#advance();
   }
 
   #advance(): void {
@@ -131,10 +139,12 @@ export class ConversationFeed {
   }
 }
 
-/** Undefined for what is no entry: another version's, in the middle of an update. If it was one, it shows as a gap. */
-function parseEntry(message: string): Entry | undefined {
+const Published = z.union([Entry, Signal]);
+
+/** Undefined for what is neither: another version's, in the middle of an update. If it was one, it shows as a gap. */
+function parsePublished(message: string): Entry | Signal | undefined {
   try {
-    return Entry.safeParse(JSON.parse(message)).data;
+    return Published.safeParse(JSON.parse(message)).data;
   } catch {
     return undefined;
   }

@@ -72,6 +72,9 @@ export class EventStream implements LiveClient, Outlet {
     this.#write(eventOf(entry), written);
   }
 
+  /** A stream is of the log alone: signals are for clients that send them too. */
+  pushSignal(): void {}
+
   inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => {});

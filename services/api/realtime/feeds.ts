@@ -3,6 +3,7 @@ import type { ServiceBroker } from "moleculer";
 import { call } from "../../../lib/contract.ts";
 import type { ConversationId } from "../../../lib/ids.ts";
 import { conversationSubject, type RealtimeBus } from "../../../mixins/realtime-bus/realtime-bus.ts";
+import type { Signal } from "../../chat/chat.contract.ts";
 import { ConversationFeed, type ReadLog } from "./conversation-feed.ts";
 
 interface Shared {
@@ -58,6 +59,11 @@ export class Feeds {
         shared.feed.close();
       },
     };
+  }
+
+  /** Tells all who read along, on any gateway. Not kept: who is not there misses it. */
+  signal(conversation: ConversationId, signal: Signal): void {
+    this.#bus.publish(conversationSubject(conversation), JSON.stringify(signal));
   }
 
   close(): void {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Caller } from "../../../lib/contract.ts";
 import { invalidArgument } from "../../../lib/errors.ts";
-import { type ConversationId, ConversationIdSchema } from "../../../lib/ids.ts";
+import { type ConversationId, ConversationIdSchema, type UserId } from "../../../lib/ids.ts";
 import { MessageText, Nonce } from "../../chat/chat.contract.ts";
 import { toProblem } from "../problem.ts";
 
@@ -17,6 +17,8 @@ export const ClientFrame = z.discriminatedUnion("op", [
   }),
   z.strictObject({ op: z.literal("unsubscribe"), conversation }),
   z.strictObject({ op: z.literal("send"), conversation, text: MessageText, nonce: Nonce }),
+  z.strictObject({ op: z.literal("read"), conversation, seq: z.int().min(0) }),
+  z.strictObject({ op: z.literal("typing"), conversation }),
   z.strictObject({ op: z.literal("ping") }),
 ]);
 
@@ -61,6 +63,9 @@ export const unsubscribedFrame = (id: ConversationId): string =>
 
 export const ackFrame = (nonce: string, seq: number, sent_at_unix_ms: number): string =>
   JSON.stringify({ op: "ack", nonce, seq, sent_at_unix_ms });
+
+export const typingFrame = (id: ConversationId, user_id: UserId): string =>
+  JSON.stringify({ op: "typing", conversation: id, user_id });
 
 export const PONG = JSON.stringify({ op: "pong" });
 export const SESSION_REVOKED = JSON.stringify({ op: "session_revoked" });

@@ -4,6 +4,8 @@ import type { Caller } from "../../../lib/contract.ts";
 export interface LiveClient {
   /** Undefined until the connection has said who it is. */
   readonly caller: Caller | undefined;
+  /** What is not of a log: that somebody reads or types, or opened a chat. */
+  pushSignal(frame: string | Buffer): void;
   /** The session has ended: so does the connection. */
   revoke(): void;
   /** To be called at every heartbeat. */

@@ -49,7 +49,7 @@ export class Realtime {
   constructor(service: RealtimeService, limits: Limits) {
     const { authentication, revocations, config } = service.gateway;
     this.#service = service;
-    this.connections = new Connections(limits);
+    this.connections = new Connections(limits, service.bus);
     this.feeds = new Feeds(service.broker, service.bus);
     this.#host = {
       broker: service.broker,

@@ -11,7 +11,8 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Entry } from "../../chat/chat.contract.ts";
+import type { Caller } from "../../../lib/contract.ts";
+import type { Entry, Signal } from "../../chat/chat.contract.ts";
 import { type LiveEntry, PAGE, type Reader } from "./conversation-feed.ts";
 import type { HeldFeed } from "./feeds.ts";
 
@@ -20,8 +21,10 @@ const EMPTY_PAGE_PAUSE_MS = 20;
 
 /** Where entries go. */
 export interface Outlet {
+  readonly caller: Caller | undefined;
   /** @param written called when the entry has left for the network, or never will */
   pushEntry(entry: LiveEntry | Entry, written?: () => void): void;
+  pushSignal(frame: string | Buffer): void;
   /** Runs what writes a lot, one after the other: together they would pass for a slow reader. */
   inTurn(work: () => Promise<void>): Promise<void>;
 }
@@ -39,6 +42,7 @@ export class Subscription implements Reader {
   readonly #held: HeldFeed;
   readonly #outlet: Outlet;
   #ended = false;
+  #authorized = false;
 
   constructor(held: HeldFeed, outlet: Outlet) {
     this.#held = held;
@@ -55,6 +59,7 @@ export class Subscription implements Reader {
     await ready;
     const { tail, after = tail } = await authorize();
     if (this.#ended) return;
+    this.#authorized = true;
     feed.noteTail(tail);
     this.seq = Math.min(after, tail);
     onAuthorized(tail);
@@ -67,6 +72,16 @@ export class Subscription implements Reader {
     if (this.#ended || entry.seq <= this.seq) return;
     this.seq = entry.seq;
     this.#outlet.pushEntry(entry);
+  }
+
+  /** Is nothing for who it is from, on none of their devices. */
+  signal({ from, frame }: Signal): void {
+    if (!this.#ended && this.#outlet.caller?.id !== from) this.#outlet.pushSignal(frame);
+  }
+
+  /** Whether the user was found to be one who may read, and so may be heard. */
+  get authorized(): boolean {
+    return this.#authorized && !this.#ended;
   }
 
   end(): void {

@@ -30,6 +30,12 @@ export const chatRoutes = [
   }),
   route({
     method: "GET",
+    path: "/v1/chats",
+    action: "v1.chat.listUserChats",
+    summary: "List one's chats, newest activity first",
+  }),
+  route({
+    method: "GET",
     path: "/v1/chats/{id}",
     action: "v1.chat.getChat",
     summary: "Get a chat",
@@ -50,10 +56,35 @@ export const chatRoutes = [
     summary: "Send a message (the same as …/messages)",
   }),
   route({
+    method: "PATCH",
+    path: "/v1/chats/{id}/messages/{seq}",
+    action: "v1.chat.editMessage",
+    summary: "Edit a message of one's own",
+    fill: () => ({ nonce: randomUUID() }),
+    problems: ["PERMISSION_DENIED", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"],
+    example: { text: "The bell rings. Come to the bridge!", nonce: "c0ffee-2" },
+  }),
+  route({
+    method: "DELETE",
+    path: "/v1/chats/{id}/messages/{seq}",
+    action: "v1.chat.deleteMessage",
+    summary: "Delete a message of one's own: it keeps its place and loses its text",
+    fill: () => ({ nonce: randomUUID() }),
+    problems: ["PERMISSION_DENIED", "NOT_FOUND", "ALREADY_EXISTS"],
+  }),
+  route({
     method: "GET",
     path: "/v1/chats/{id}/messages",
     action: "v1.chat.listMessages",
     summary: "Read a chat: newest first, or with `after` forward from behind a seq",
     problems: ["PERMISSION_DENIED", "NOT_FOUND"],
+  }),
+  route({
+    method: "POST",
+    path: "/v1/chats/{id}/read",
+    action: "v1.chat.markRead",
+    summary: "Say up to which seq a chat is read",
+    problems: ["PERMISSION_DENIED", "NOT_FOUND"],
+    example: { seq: 12 },
   }),
 ];

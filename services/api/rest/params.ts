@@ -22,6 +22,7 @@ export interface Sources {
 export function paramsReader(route: Route): (sources: Sources) => Params {
   const types = fieldTypes(route.params);
   const inPath = namesInPath(route.path).map((name) => [name, route.renamed[name] ?? name] as const);
+  const ofPath = inPath.map(([name, param]) => ({ name, param, type: types.get(param) ?? "string" }));
   for (const [, param] of inPath) types.delete(param);
   if (route.input === "none") types.clear();
   const none: ReadonlyMap<string, Type> = new Map();
@@ -30,7 +31,7 @@ export function paramsReader(route: Route): (sources: Sources) => Params {
 
   return ({ path, query, body }) => {
     const params = { ...(query === "" ? {} : readQuery(query, inQuery)), ...readBody(body, inBody) };
-    for (const [name, param] of inPath) params[param] = path[name];
+    for (const { name, param, type } of ofPath) params[param] = coerce(path[name] ?? "", type);
     return params;
   };
 }

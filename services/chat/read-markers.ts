@@ -1,0 +1,37 @@
+/** How far each user has read each conversation. A marker only goes on, and not beyond the tail. */
+import type { ConversationId, UserId } from "../../lib/ids.ts";
+import type { Collection } from "../../mixins/collection/collection.ts";
+import { Advancing } from "./advancing.ts";
+import { markerId, type ReadMarkerDocument } from "./chat.store.ts";
+import type { MessageLog } from "./message-log.ts";
+
+/** An entry's place in its log. Both grow together. */
+interface Position {
+  seq: number;
+  messages: number;
+}
+
+export class ReadMarkers {
+  readonly #advancing: Advancing<Position, Position>;
+
+  constructor(markers: Collection<ReadMarkerDocument>) {
+    this.#advancing = new Advancing(async (_id, { seq, messages }) => {
+      const update = { $max: { seq, messages } };
+      return (await markers.findOneAndUpdate({ _id }, update, { upsert: true })) ?? { seq, messages };
+    });
+  }
+
+  /** @param seq beyond the tail it counts as the tail. @returns where the marker is now, and what is behind it */
+  async markRead(log: MessageLog, conversation: ConversationId, user: UserId, seq: number) {
+    const tail = await log.readTail(conversation);
+    const entry = seq < tail.seq ? await log.find(conversation, seq) : tail;
+    const marker = await this.advance(conversation, user, entry ?? { seq: 0, messages: 0 });
+    // It may have gone beyond the tail of then.
+    return { seq: marker.seq, unread_count: Math.max(0, tail.messages - marker.messages) };
+  }
+
+  /** @returns where the marker is now */
+  advance(conversation: ConversationId, user: UserId, position: Position): Promise<Position> {
+    return this.#advancing.to(markerId(conversation, user), position);
+  }
+}

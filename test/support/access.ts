@@ -1,0 +1,72 @@
+// Of every route, who may use it: Ann has something, Eve asks for it.
+import { type SignedUp, uniqueName } from "./http.ts";
+
+/** Ann has things, Bob shares some of them with her, Eve has no business with any. */
+export interface World {
+  ann: SignedUp;
+  bob: SignedUp;
+  eve: SignedUp;
+  annsSession: string;
+  annsNickname: string;
+  /** Of Ann and Bob. */
+  chat: string;
+}
+
+export interface Entry {
+  kind: "open" | "own" | "shared" | "foreign";
+  /** Of Eve's request for what is Ann's. */
+  status?: number;
+  /** In the path, else in the query: what is Ann's. */
+  params?(world: World): Record<string, string>;
+  /** With which Ann's own request would be served. */
+  body?(world: World): object;
+}
+
+/** Serves callers without a token. */
+const open = (_why: string): Entry => ({ kind: "open" });
+/** Has no resource of another: whom it concerns is the caller. */
+const own = (_why: string, body?: Entry["body"]): Entry => ({ kind: "own", body });
+/** Everybody who is signed in may. */
+const shared = (_why: string, params?: Entry["params"]): Entry => ({ kind: "shared", params });
+/** Refuses Eve what is Ann's. */
+const foreign = (status: 403 | 404, more: Pick<Entry, "params" | "body">): Entry => ({
+  ...{ kind: "foreign", status },
+  ...more,
+});
+
+const annsChat = { params: ({ chat }: World) => ({ id: chat }) };
+const ofAnnsMessage = { params: ({ chat }: World) => ({ id: chat, seq: "1" }) };
+const toAnnsChat = { ...annsChat, body: () => ({ text: "I should not be here." }) };
+
+export const entries: Record<string, Entry> = {
+  "POST /v1/register": open("nobody has an account before"),
+  "POST /v1/login": open("the password is what is asked for"),
+  "POST /v1/refresh": open("the refresh token is what is asked for"),
+  "GET /v1/auth/verify": own("tells whose token it is"),
+  "POST /v1/logout": own("ends the session of the token"),
+  "POST /v1/logout/all": own("ends the sessions of the caller"),
+  "GET /v1/sessions": own("lists the caller's"),
+  "DELETE /v1/sessions/{id}": foreign(404, { params: ({ annsSession }) => ({ id: annsSession }) }),
+  "PATCH /v1/account": own("changes the caller's", () => ({ username: uniqueName("Name") })),
+  "DELETE /v1/account": own("deletes the caller's", ({ ann }) => ({ password: ann.password })),
+  "POST /v1/profile": own("fills in the caller's", () => ({ nickname: uniqueName("n") })),
+  "PATCH /v1/profile": own("changes the caller's", () => ({ bio: "Changed." })),
+  "GET /v1/me": own("shows the caller's"),
+  "GET /v1/profile/{id}": shared("profiles are for all users", ({ ann }) => ({ id: ann.userId })),
+  "GET /v1/profile/by-nickname/{nickname}": shared("as by id", ({ annsNickname }) => ({
+    nickname: annsNickname,
+  })),
+  "GET /v1/users/search": shared("as by id", ({ annsNickname }) => ({ query: annsNickname })),
+  "GET /v1/users": shared("as by id"),
+  "POST /v1/chats": own("opens one of the caller's", ({ eve }) => ({ participant_id: eve.userId })),
+  "GET /v1/chats": own("lists the caller's"),
+  "GET /v1/chats/{id}": foreign(403, annsChat),
+  "GET /v1/chats/{id}/members": foreign(403, annsChat),
+  "GET /v1/chats/{id}/stream": foreign(403, annsChat),
+  "GET /v1/chats/{id}/messages": foreign(403, annsChat),
+  "POST /v1/chats/{id}/messages": foreign(403, toAnnsChat),
+  "POST /v1/chats/{id}/message": foreign(403, toAnnsChat),
+  "POST /v1/chats/{id}/read": foreign(403, { ...annsChat, body: () => ({ seq: 1 }) }),
+  "PATCH /v1/chats/{id}/messages/{seq}": foreign(403, { ...ofAnnsMessage, body: () => ({ text: "Not I." }) }),
+  "DELETE /v1/chats/{id}/messages/{seq}": foreign(403, ofAnnsMessage),
+};
