@@ -4,6 +4,7 @@ import { newDirectChatId, newUserId } from "../../lib/ids.ts";
 import { type Collection, openCollection } from "../../mixins/collection/collection.ts";
 import { chatCollections, type EntryDocument } from "./chat.store.ts";
 import { deleteMessage, editMessage } from "./editing.ts";
+import { isChange } from "./entries.ts";
 import { readHistory } from "./history.ts";
 import { MessageLog } from "./message-log.ts";
 
@@ -130,6 +131,16 @@ test("edits by two writers at once: the last one in the log counts", async () =>
   const all = await entries();
   expect(all.map(({ seq }) => seq)).toEqual(numbers(31));
   expect(all[0]).toMatchObject({ text: all.at(-1)?.text, changed_by: 31, edited_at: all.at(-1)?.sent_at });
+});
+
+test("an edit that is applied late, or again, leaves alone what a later one said", async () => {
+  await say("one");
+  await edit(1, "first");
+  const [, first] = await entries();
+  await edit(1, "second");
+  if (!first || !isChange(first)) throw new Error("no edit");
+  await log.changes.apply(first);
+  expect(await log.find(conversation, 1)).toMatchObject({ text: "second", changed_by: 3 });
 });
 
 describe("a crash between the append and what it changes", () => {
