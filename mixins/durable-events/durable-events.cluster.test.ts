@@ -1,61 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import type { ServiceBroker, ServiceSchema } from "moleculer";
+import { expect, test } from "@jest/globals";
+import type { ServiceBroker } from "moleculer";
 import { AckPolicy, connect, consumerOpts, createInbox, type NatsConnection, nanos } from "nats";
-import { loadConfig } from "../../lib/config.ts";
 import type { UserId } from "../../lib/ids.ts";
 import { natsOptions } from "../../lib/nats-options.ts";
-import { makeDirectory, removeDirectory } from "../../test/servers/custody.ts";
 import { eventually } from "../../test/servers/eventually.ts";
-import { type ServerHandle, startNats } from "../../test/servers/servers.ts";
-import { gate, makeBroker, notebook, reader, register, registerWrongly } from "./fixture.ts";
-
-const QUICK = { attempts: 3, firstDelay: 200, maxDelay: 300, ackWait: 2_000 };
-const SOON = { within: 30_000 };
-
-let directory: string;
-let nats: ServerHandle;
-let log: { text: string };
-let namespaces = 0;
-const brokers: ServiceBroker[] = [];
-
-beforeAll(async () => {
-  directory = makeDirectory("durable-events");
-  nats = await startNats({ directory, user: "veche", password: "p@ss/word" });
-});
-afterAll(async () => {
-  await nats.remove();
-  removeDirectory(directory);
-});
-
-beforeEach(() => {
-  namespaces++;
-  log = { text: "" };
-});
-afterEach(async () => {
-  if (!nats.running) await nats.start();
-  await Promise.all(brokers.splice(0).map((broker) => broker.stop()));
-});
-
-const config = () =>
-  loadConfig({ NODE_ENV: "test", NATS_URL: nats.url, NAMESPACE: `test${namespaces}` }, true);
-
-/** One process of the cluster, not started yet. */
-function make(nodeID: string, services: ServiceSchema[] = [], patience = QUICK): ServiceBroker {
-  const broker = makeBroker({ config: config(), nodeID, services, patience, log });
-  brokers.push(broker);
-  return broker;
-}
-
-async function start(...made: Parameters<typeof make>): Promise<ServiceBroker> {
-  const broker = make(...made);
-  await broker.start();
-  return broker;
-}
-
-async function stop(broker: ServiceBroker): Promise<void> {
-  brokers.splice(brokers.indexOf(broker), 1);
-  await broker.stop();
-}
+import { config, log, namespaces, QUICK, SOON, start, stop } from "../../test/support/durable-events.ts";
+import { gate, notebook, reader, register, registerWrongly } from "./fixture.ts";
 
 async function registerMany(broker: ServiceBroker, count: number): Promise<UserId[]> {
   const users: UserId[] = [];

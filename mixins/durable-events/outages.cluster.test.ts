@@ -1,64 +1,23 @@
 /** Durable events, whatever happens to the NATS server and to the processes. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import type { ServiceBroker, ServiceSchema } from "moleculer";
+import { expect, test } from "@jest/globals";
+import type { ServiceBroker } from "moleculer";
 import type { NatsConnection } from "nats";
-import { loadConfig } from "../../lib/config.ts";
 import type { UserId } from "../../lib/ids.ts";
 import { Child } from "../../test/servers/child.ts";
-import { makeDirectory, removeDirectory } from "../../test/servers/custody.ts";
 import { eventually } from "../../test/servers/eventually.ts";
-import { type ServerHandle, startNats } from "../../test/servers/servers.ts";
-import { makeBroker, notebook, reader, readNotes, register } from "./fixture.ts";
-
-const QUICK = { attempts: 3, firstDelay: 200, maxDelay: 300, ackWait: 2_000 };
-const SOON = { within: 30_000 };
-
-let directory: string;
-let nats: ServerHandle;
-let log: { text: string };
-let namespaces = 0;
-const brokers: ServiceBroker[] = [];
-
-beforeAll(async () => {
-  directory = makeDirectory("durable-events");
-  nats = await startNats({ directory, user: "veche", password: "p@ss/word" });
-});
-afterAll(async () => {
-  await nats.remove();
-  removeDirectory(directory);
-});
-
-beforeEach(() => {
-  namespaces++;
-  log = { text: "" };
-});
-afterEach(async () => {
-  if (!nats.running) await nats.start();
-  await Promise.all(brokers.splice(0).map((broker) => broker.stop()));
-});
-
-const config = () =>
-  loadConfig({ NODE_ENV: "test", NATS_URL: nats.url, NAMESPACE: `test${namespaces}` }, true);
-
-/** One process of the cluster, not started yet. */
-function make(nodeID: string, services: ServiceSchema[] = [], patience = QUICK): ServiceBroker {
-  const broker = makeBroker({ config: config(), nodeID, services, patience, log });
-  brokers.push(broker);
-  return broker;
-}
-
-async function start(...made: Parameters<typeof make>): Promise<ServiceBroker> {
-  const broker = make(...made);
-  await broker.start();
-  return broker;
-}
-
-async function stop(broker: ServiceBroker): Promise<void> {
-  brokers.splice(brokers.indexOf(broker), 1);
-  await broker.stop();
-}
+import {
+  directory,
+  log,
+  make,
+  namespaces,
+  nats,
+  SOON,
+  start,
+  stop,
+} from "../../test/support/durable-events.ts";
+import { notebook, reader, readNotes, register } from "./fixture.ts";
 
 async function registerMany(broker: ServiceBroker, count: number): Promise<UserId[]> {
   const users: UserId[] = [];

@@ -1,17 +1,11 @@
 /** The gateway's HTTP server: its limits, its answers to what is no HTTP, and its graceful end. */
 
 import { readFileSync } from "node:fs";
-import {
-  createServer,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HttpError, problemBody, sendProblem, toProblem } from "./problem.ts";
+import { HttpError, rawAnswer, sendProblem, toProblem } from "./problem.ts";
 
 /** Longer than load balancers keep a connection (60 s as a rule), so that it is never us who close one they reuse. */
 const KEEP_ALIVE_MS = 75_000;
@@ -123,18 +117,7 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     socket.destroy();
     return;
   }
-  const problem = toProblem(clientErrorOf(error.code));
-  const body = problemBody(problem);
-  socket.end(
-    [
-      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
-      "Connection: close",
-      "Content-Type: application/problem+json; charset=utf-8",
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      "",
-      body,
-    ].join("\r\n"),
-  );
+  socket.end(rawAnswer(clientErrorOf(error.code)));
 }
 
 function clientErrorOf(code: string | undefined): HttpError {

@@ -136,3 +136,17 @@ function problem(
 
 const detailsOf = ({ type, data }: { type: ErrorCode; data: unknown }): Record<string, unknown> =>
   type !== "INTERNAL" && typeof data === "object" && data !== null ? { ...data } : {};
+
+/** A whole HTTP answer, for where there is no response to write it to, only a socket. */
+export function rawAnswer(error: unknown): string {
+  const problem = toProblem(error);
+  const body = problemBody(problem);
+  return [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    "Connection: close",
+    "Content-Type: application/problem+json; charset=utf-8",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "",
+    body,
+  ].join("\r\n");
+}

@@ -1,9 +1,9 @@
 /** Where WebSocket connections come in: the `upgrade` event of the gateway's HTTP server. */
-import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { notFound, permissionDenied, unavailable } from "../../../lib/errors.ts";
-import { problemBody, toProblem } from "../problem.ts";
+import { rawAnswer } from "../problem.ts";
 import type { Limits } from "./limits.ts";
 
 export interface Door {
@@ -62,19 +62,8 @@ function mayCome({ headers: { origin, host } }: IncomingMessage, origins: readon
 }
 
 function refuse(socket: Duplex, error: Error): void {
-  const problem = toProblem(error);
-  const body = problemBody(problem);
   // A client that keeps its half open would hold the socket for ever: an upgraded one has no timeout of the server's.
   socket.once("finish", () => socket.destroy());
   setTimeout(() => socket.destroy(), REFUSAL_MS).unref();
-  socket.end(
-    [
-      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
-      "Connection: close",
-      "Content-Type: application/problem+json; charset=utf-8",
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      "",
-      body,
-    ].join("\r\n"),
-  );
+  socket.end(rawAnswer(error));
 }
