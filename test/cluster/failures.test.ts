@@ -67,7 +67,6 @@ test("kill -9 of an auth and a users process: errors for five seconds at most, 5
 
   const failures = failuresOf(samples);
   const last = Math.max(0, ...failures.map(({ sentAt }) => sentAt - killedAt));
-  if (failures.length) console.log(JSON.stringify(failures.slice(-6)));
   console.log(
     `${samples.length} requests, ${failures.length} failed, the last one sent ${Math.round(last)} ms after the kill`,
   );
