@@ -48,6 +48,10 @@ export const claimCollection = (name: string) =>
 /** What claims are compared by: two spellings of one value clash. */
 const claimId = (field: string, value: string) => `${field}:${value.toLowerCase()}`;
 
+/** What is said where another owner has the value. */
+export const taken = (field: string) =>
+  alreadyExists(`This ${field} is taken.`, { errors: [{ path: field, message: "is taken" }] });
+
 const isSame = (field: string, held: unknown, value: string): boolean =>
   typeof held === "string" && claimId(field, held) === claimId(field, value);
 
@@ -75,8 +79,8 @@ export class Claims<D extends Claimant> {
   async take(owner: D, field: keyof D & string, value: string, also: Update<D> = {}): Promise<D> {
     let current = owner;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const taken = await this.#attempt(current, field, value, also);
-      if (taken) return taken;
+      const settled = await this.#attempt(current, field, value, also);
+      if (settled) return settled;
       // Another request of the same owner is under way, or was faster.
       await sleep(PAUSE_MS * (0.5 + Math.random()));
       const now = await this.#owners.findById(owner._id);
@@ -152,9 +156,7 @@ export class Claims<D extends Claimant> {
       if (!(error instanceof DuplicateKey)) throw error;
       await this.#strike(owner, attempt);
       if ((await this.ownerOf(field, value)) === owner) return undefined;
-      throw alreadyExists(`This ${field} is taken.`, {
-        errors: [{ path: field, message: "is taken" }],
-      });
+      throw taken(field);
     }
   }
 

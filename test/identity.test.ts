@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { eventually } from "./servers/eventually.ts";
 import { type Embedded, startEmbedded } from "./support/embedded.ts";
-import { request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
+import { clientOf, request, signUp, uniqueName } from "./support/http.ts";
 
 let veche: Embedded;
 beforeAll(async () => {
@@ -9,16 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => veche.stop());
 
-const api = <T = Record<string, unknown>>(
-  method: string,
-  path: string,
-  user?: SignedUp | string,
-  body?: unknown,
-) =>
-  request<T>(veche.baseUrl, method, path, {
-    token: typeof user === "object" ? user.accessToken : user,
-    body,
-  });
+const api = clientOf(() => veche.baseUrl);
 
 describe("registration", () => {
   test("answers tokens that work at once, and makes a profile", async () => {

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import type { Role } from "../../lib/contract.ts";
 import {
-  alreadyExists,
   DuplicateKey,
   failedPrecondition,
   hasCode,
@@ -12,7 +11,7 @@ import {
 } from "../../lib/errors.ts";
 import { newUserId, type SessionId, type UserId } from "../../lib/ids.ts";
 import type { Passwords } from "../../lib/passwords.ts";
-import type { Claims } from "../../mixins/claims.ts";
+import { type Claims, taken } from "../../mixins/claims.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
 import { owing } from "../../mixins/durable-events/debts.ts";
 import { type AccountDocument, CLAIMED, type EndingSessions } from "./auth.store.ts";
@@ -110,7 +109,7 @@ export class Accounts {
   async refuseTaken(field: "email" | "username", value: string, self?: UserId): Promise<void> {
     const owner = await this.#claims.ownerOf(field, value);
     if (owner === undefined || owner === self) return;
-    throw alreadyExists(`This ${field} is taken.`, { errors: [{ path: field, message: "is taken" }] });
+    throw taken(field);
   }
 
   /** @throws ALREADY_EXISTS */

@@ -1,7 +1,7 @@
 /** Accounts: who may sign in. */
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
-import { SessionIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { UserIdSchema } from "../../lib/ids.ts";
 import { PasswordSchema } from "../../lib/passwords.ts";
 import { NicknameSchema } from "../users/users.contract.ts";
 
@@ -133,9 +133,6 @@ export const UserDeleted = z.object({ user_id: UserIdSchema, round: z.int().min(
 
 /** Who must confirm before an account goes: every service that keeps something about users. */
 export const DELETION_CONSUMERS = ["users", "session"] as const;
-
-/** The parts of a caller that a sign-in needs to make a token. */
-export const SessionOfUser = z.object({ user_id: UserIdSchema, session_id: SessionIdSchema });
 
 declare module "../../lib/contract.ts" {
   interface Actions extends ActionTypes<typeof authContract> {}

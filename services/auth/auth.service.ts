@@ -14,7 +14,7 @@ import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
 import { Accounts, type ActiveAccount } from "./accounts.ts";
 import { authContract } from "./auth.contract.ts";
-import { authCollections } from "./auth.store.ts";
+import { type AccountDocument, authCollections } from "./auth.store.ts";
 import { Deletions } from "./deletion.ts";
 import { endSessions } from "./ending-sessions.ts";
 import { SignIn } from "./sign-in.ts";
@@ -23,7 +23,7 @@ import { sweepAccounts } from "./sweep-accounts.ts";
 
 export interface AuthService extends WithCollections<typeof authCollections> {
   accounts: Accounts;
-  claims: Claims<Parameters<Deletions["advance"]>[0]>;
+  claims: Claims<AccountDocument>;
   deletions: Deletions;
   guard: SignInGuard;
   signIn: SignIn;

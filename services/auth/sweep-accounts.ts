@@ -19,14 +19,14 @@ export async function sweepAccounts(service: AuthService): Promise<void> {
     );
     for (const account of unsettled) {
       const { _id, state, unsettled_since = 0 } = account;
+      const stale = Date.now() - unsettled_since > patience;
       if (state === "deleting") {
         await deletions.advance(account);
-      } else if (state === "registering" && Date.now() - unsettled_since > patience) {
+      } else if (state === "registering" && stale) {
         // The profile first: as long as the account is there, this can be repeated.
         await call(broker, "v1.users.deleteProfile", { user_id: _id });
         await accounts.discard(_id);
-      }
-      if (state === "active" && Date.now() - unsettled_since > patience) {
+      } else if (state === "active" && stale) {
         await endSessions(broker, accounts, account);
       }
       from = unsettled_since;

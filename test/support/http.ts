@@ -149,3 +149,14 @@ export async function signUp(baseUrl: string, more: Record<string, unknown> = {}
     refreshToken: String(body.refresh_token),
   };
 }
+
+/** Requests to one server, by somebody signed in or with a token of one's own. @param baseUrl asked each time: it may start later */
+export const clientOf =
+  (baseUrl: () => string) =>
+  <T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    user?: SignedUp | string,
+    body?: unknown,
+  ): Promise<Answer<T>> =>
+    request<T>(baseUrl(), method, path, { token: typeof user === "object" ? user.accessToken : user, body });
