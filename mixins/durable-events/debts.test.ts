@@ -17,9 +17,10 @@ interface Account extends Document, Owing {
 let accounts: OpenCollection<Account>;
 let sent: string[];
 
-const publish: PublishOwed = async (event, { user_id }) => {
-  sent.push(`${event} ${user_id}`);
+const publish: PublishOwed = async (event, payload) => {
+  sent.push(`${event} ${userOf(payload)}`);
 };
+const userOf = (payload: object) => (payload as { user_id?: string }).user_id;
 const unreachable: PublishOwed = async () => {
   throw new Error("NATS is away");
 };
@@ -76,7 +77,7 @@ test("one that can't be paid doesn't hold up the others, however many there are"
   const [first, ...others] = Array.from({ length: 250 }, () => newUserId());
   for (const user of [first, ...others]) if (user) await insert(user);
   const picky: PublishOwed = (event, payload) =>
-    payload.user_id === first ? Promise.reject(new Error("refused")) : publish(event, payload);
+    userOf(payload) === first ? Promise.reject(new Error("refused")) : publish(event, payload);
   for (let run = 0; run < 3; run++) await expect(sweepDebts(accounts, 0, picky)).rejects.toThrow("refused");
   expect(sent.sort()).toEqual(others.map((user) => `user.registered ${user}`).sort());
   await sweepDebts(accounts, 0, publish);

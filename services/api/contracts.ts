@@ -2,6 +2,7 @@
 import type { ActionContract, ActionName } from "../../lib/contract.ts";
 import { authContract } from "../auth/auth.contract.ts";
 import { chatContract } from "../chat/chat.contract.ts";
+import { roomsContract } from "../rooms/rooms.contract.ts";
 import { sessionContract } from "../session/session.contract.ts";
 import { usersContract } from "../users/users.contract.ts";
 
@@ -10,6 +11,7 @@ const contracts: Readonly<Record<string, ActionContract>> = {
   ...sessionContract,
   ...usersContract,
   ...chatContract,
+  ...roomsContract,
 };
 
 /** @throws Error for an action whose contract is not in the list above */

@@ -8,6 +8,7 @@ import { isChange } from "./entries.ts";
 import { readHistory } from "./history.ts";
 import { MessageLog } from "./message-log.ts";
 
+const nobody = async () => new Map();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const conversation = newDirectChatId();
 const sender = newUserId();
@@ -19,7 +20,10 @@ let log: MessageLog;
 let made: number;
 
 const newLog = (collection = messages) =>
-  new MessageLog(collection, ({ seq, type }) => published.push(`${seq} ${type}`));
+  new MessageLog(collection, {
+    publish: ({ seq, type }) => published.push(`${seq} ${type}`),
+    refusals: nobody,
+  });
 
 beforeEach(async () => {
   messages = await openCollection(chatCollections.messages, { checkQueries: true }, silent);

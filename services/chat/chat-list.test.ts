@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { type ConversationId, newUserId, type UserId } from "../../lib/ids.ts";
 import { type Collection, type Document, openCollection } from "../../mixins/collection/collection.ts";
+import { Activity } from "./activity.ts";
 import { chatCollections } from "./chat.store.ts";
 import { ChatList } from "./chat-list.ts";
 import { DirectChats } from "./direct-chats.ts";
@@ -8,6 +9,7 @@ import { deleteMessage, editMessage } from "./editing.ts";
 import { MessageLog } from "./message-log.ts";
 import { ReadMarkers } from "./read-markers.ts";
 
+const nobody = async () => new Map();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const ann = newUserId();
 let calls: string[];
@@ -28,17 +30,24 @@ const counted = <D extends Document>(collection: Collection<D>): Collection<D> =
 
 async function open() {
   const options = { checkQueries: true };
-  const [chats, messages, markers] = await Promise.all([
+  const [chats, rooms, messages, markers] = await Promise.all([
     openCollection(chatCollections.chats, options, silent),
+    openCollection(chatCollections.rooms, options, silent),
     openCollection(chatCollections.messages, options, silent),
     openCollection(chatCollections.markers, options, silent),
   ]);
-  return { chats: counted(chats), messages: counted(messages), markers: counted(markers) };
+  return {
+    chats: counted(chats),
+    rooms: counted(rooms),
+    messages: counted(messages),
+    markers: counted(markers),
+  };
 }
 
 let collections: Awaited<ReturnType<typeof open>>;
 let chats: DirectChats;
 let markers: ReadMarkers;
+let activity: Activity;
 let list: ChatList;
 let log: MessageLog;
 
@@ -48,15 +57,16 @@ beforeEach(async () => {
   collections = await open();
   chats = new DirectChats(collections.chats);
   markers = new ReadMarkers(collections.markers);
-  list = new ChatList(collections, markers);
-  log = new MessageLog(collections.messages, () => {});
+  activity = new Activity(collections, markers);
+  list = new ChatList(collections);
+  log = new MessageLog(collections.messages, { publish: () => {}, refusals: nobody });
 });
 
 const chatWith = async (user: UserId = newUserId()) => (await chats.create(ann, user, async () => true))._id;
 const keep = (id: ConversationId, sender: UserId, text: string) =>
   log.append(id, { type: "message", sender, text, nonce: `n-${++made}` });
 const say = async (id: ConversationId, sender: UserId, text: string) =>
-  list.note(await keep(id, sender, text));
+  activity.note(await keep(id, sender, text));
 const rows = async (user: UserId, limit = 20) =>
   (await list.page(user, { limit })).chats.map(({ id, last_message, unread_count }) => [
     id,
@@ -139,7 +149,7 @@ test("what a crash left behind is made up for by who sees the tail", async () =>
   await nextMillisecond();
   await keep(id, bob, "one");
   expect((await rows(ann)).map(([chat]) => chat)).toEqual([other, id]);
-  const again = new ChatList(collections, markers);
+  const again = new Activity(collections, markers);
   await again.catchUp(log, id, await log.readTail(id));
   expect(await rows(ann)).toEqual([
     [id, "one", 1],

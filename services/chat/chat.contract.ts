@@ -19,7 +19,10 @@ export const Message = z
     id: z.string(),
     conversation_id: z.string(),
     seq: z.int().min(1),
-    sender_id: z.string().nullable().describe("of an account that may have been deleted since"),
+    sender_id: z
+      .string()
+      .nullable()
+      .describe("who wrote, joined or left; null once that account was deleted"),
     type: z.enum(["message", "join", "leave"]),
     text: z.string(),
     sent_at_unix_ms: z.int(),
@@ -31,26 +34,37 @@ export const Message = z
 export const Chat = z
   .object({
     id: z.string(),
-    participant_ids: z.array(z.string()).describe("both users, the lower id first"),
+    participant_ids: z.array(z.string()).describe("both users, the lower id first; without deleted accounts"),
     created_at_unix_ms: z.int(),
   })
   .meta({ id: "Chat" });
 
-export const ChatSummary = Chat.extend({
+/** How a conversation stands for one user. */
+export const ConversationState = z.object({
   last_message: Message.nullable(),
   unread_count: z.int().min(0),
-}).meta({ id: "ChatSummary" });
+});
+
+export const ChatSummary = Chat.extend(ConversationState.shape).meta({ id: "ChatSummary" });
 
 const seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const entrySeq = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 
-/** An entry of the log as gateways get it: published, or read. `frame` goes to clients as it is. */
-export const Entry = z.object({ seq: z.int().min(1), frame: z.string() });
+/**
+ * An entry of the log as gateways get it: published, or read. `frame` goes to clients as it is. `left` is who is no longer a
+ * member from here on.
+ */
+export const Entry = z.object({ seq: z.int().min(1), frame: z.string(), left: z.string().optional() });
+
+/** Published when a room is gone: nothing comes any more. */
+export const Closing = z.object({ closed: z.literal(true) });
 
 /** What others who read along are told, and what is not kept. `frame` goes to the clients of all users but `from`. */
 export const Signal = z.object({ from: z.string(), frame: z.string() });
 
+export type Closing = z.output<typeof Closing>;
+export type ConversationState = z.output<typeof ConversationState>;
 export type Signal = z.output<typeof Signal>;
 export type Chat = z.output<typeof Chat>;
 export type ChatSummary = z.output<typeof ChatSummary>;
@@ -159,6 +173,25 @@ export const chatContract = defineContract({
         .describe("begin with the first entry that is not older; without it, with what is new"),
     }),
     result: z.object({ seq, after: seq }),
+  },
+  /** For the owner of the rooms' members: keeps that one came or went. Once for each membership, however often it is asked. */
+  "v1.chat.appendMembership": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({
+      id: ConversationIdSchema,
+      user_id: UserIdSchema,
+      type: z.enum(["join", "leave"]),
+      membership: z.uuid().describe("of this stay: who comes back has another"),
+    }),
+    result: z.object({ seq }),
+  },
+  /** For the list of a user's rooms; in the order of the ids. */
+  "v1.chat.summarizeRooms": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ user_id: UserIdSchema, ids: z.array(ConversationIdSchema).max(MAX_LIMIT) }),
+    result: z.object({ rooms: z.array(ConversationState.extend({ id: z.string() })) }),
   },
   /** For gateways that mend a gap or bring a client up to date. Without a hole, oldest first; who may is asked before. */
   "v1.chat.readEntries": {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type Caller, call } from "../../lib/contract.ts";
-import { type ConversationId, newRoomId, newSessionId, newUserId } from "../../lib/ids.ts";
+import { type ConversationId, newDirectChatId, newSessionId, newUserId } from "../../lib/ids.ts";
 import { type ChatBroker, startChat } from "../../test/support/chat.ts";
 
 let chat: ChatBroker;
@@ -86,7 +86,7 @@ describe("a direct chat", () => {
     for (const refused of everything(eve, id)) {
       await expect(refused).rejects.toMatchObject({ type: "PERMISSION_DENIED" });
     }
-    for (const missing of everything(eve, newRoomId())) {
+    for (const missing of everything(eve, newDirectChatId())) {
       await expect(missing).rejects.toMatchObject({ type: "NOT_FOUND" });
     }
     expect((await list(ann, id)).messages).toEqual([]);

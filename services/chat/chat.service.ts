@@ -1,8 +1,10 @@
 /** Direct chats, and the messages of every conversation. */
 import { randomUUID } from "node:crypto";
 import { call } from "../../lib/contract.ts";
+import type { ConversationId } from "../../lib/ids.ts";
 import { callerOf, implement } from "../../mixins/actions.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
+import { consume } from "../../mixins/durable-events/durable-events.ts";
 import {
   conversationSubject,
   realtimeBus,
@@ -11,19 +13,34 @@ import {
 } from "../../mixins/realtime-bus/realtime-bus.ts";
 import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
-import { chatContract, type Signal } from "./chat.contract.ts";
+import { UserDeleted } from "../auth/auth.contract.ts";
+import { RoomDeleted } from "../rooms/rooms.contract.ts";
+import { Access } from "./access.ts";
+import { Activity } from "./activity.ts";
+import { type Closing, chatContract, type Signal } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
 import { ChatList } from "./chat-list.ts";
+import { dropLog, forgetUser } from "./departures.ts";
 import { chatOf, DirectChats } from "./direct-chats.ts";
 import { deleteMessage, editMessage } from "./editing.ts";
-import { messageOf, publishedOf } from "./entries.ts";
+import { messageOf, publishedOf, type Tail } from "./entries.ts";
 import { readHistory } from "./history.ts";
 import { MessageLog } from "./message-log.ts";
 import { ReadMarkers } from "./read-markers.ts";
 import { lastBefore } from "./since.ts";
 
 type ChatService = WithCollections<typeof chatCollections> &
-  WithBus & { chats: DirectChats; log: MessageLog; markers: ReadMarkers; list: ChatList };
+  WithBus & {
+    access: Access;
+    activity: Activity;
+    chats: DirectChats;
+    log: MessageLog;
+    markers: ReadMarkers;
+    list: ChatList;
+  };
+
+/** Of the question who may write, which others wait behind. */
+const ASK_ROOMS_TIMEOUT_MS = 2_000;
 
 const byConversation = { strategy: "Shard", strategyOptions: { shardKey: "id" } };
 
@@ -38,7 +55,7 @@ export default defineService<ChatService>({
       run: ({ log }, signal) => log.changes.settleAll(signal),
     }),
   ],
-  metadata: { needs: ["v1.users"] },
+  metadata: { needs: ["v1.users", "v1.rooms"] },
 
   actions: implement<typeof chatContract, ChatService>(
     chatContract,
@@ -66,31 +83,30 @@ export default defineService<ChatService>({
       async "v1.chat.sendMessage"(ctx) {
         const { id, text, nonce = randomUUID() } = ctx.params;
         const { id: sender } = callerOf(ctx);
-        await this.chats.get(id, sender);
         const entry = await this.log.append(id, { type: "message", sender, text, nonce });
-        await this.list.note(entry);
+        await this.activity.note(entry);
         return messageOf(entry);
       },
       async "v1.chat.editMessage"(ctx) {
         const { id, seq, text, nonce = randomUUID() } = ctx.params;
         const { id: sender } = callerOf(ctx);
-        await this.chats.get(id, sender);
+        await this.access.assertRecentReader(id, sender);
         return messageOf(await editMessage(this.log, id, { sender, nonce, target: seq, text }));
       },
       async "v1.chat.deleteMessage"(ctx) {
         const { id, seq, nonce = randomUUID() } = ctx.params;
         const { id: sender } = callerOf(ctx);
-        await this.chats.get(id, sender);
+        await this.access.assertRecentReader(id, sender);
         return messageOf(await deleteMessage(this.log, id, { sender, nonce, target: seq }));
       },
       async "v1.chat.listMessages"(ctx) {
-        await this.chats.get(ctx.params.id, callerOf(ctx).id);
+        await this.access.assertRecentReader(ctx.params.id, callerOf(ctx).id);
         return readHistory(this.log, ctx.params.id, ctx.params);
       },
       async "v1.chat.markRead"(ctx) {
         const { id, seq } = ctx.params;
         const { id: user } = callerOf(ctx);
-        await this.chats.get(id, user);
+        await this.access.assertRecentReader(id, user);
         const read = await this.markers.markRead(this.log, id, user, seq);
         const frame = JSON.stringify({ op: "read", conversation: id, user_id: user, seq: read.seq });
         this.bus.publish(conversationSubject(id), JSON.stringify({ from: user, frame } satisfies Signal));
@@ -100,17 +116,28 @@ export default defineService<ChatService>({
         const { conversation } = ctx.params;
         // In this order: what happens to the membership after the tail is an entry behind it.
         const { seq } = await this.log.readTail(conversation);
-        await this.chats.get(conversation, callerOf(ctx).id);
+        await this.access.assertReader(conversation, callerOf(ctx).id);
         return { seq };
       },
       async "v1.chat.streamMessages"(ctx) {
         const { id, since_unix_ms } = ctx.params;
         const tail = await this.log.readTail(id);
-        await this.chats.get(id, callerOf(ctx).id);
+        await this.access.assertReader(id, callerOf(ctx).id);
         const readEntry = (seq: number) => this.log.find(id, seq);
         const after =
           since_unix_ms === undefined ? tail.seq : await lastBefore(readEntry, tail, since_unix_ms);
         return { seq: tail.seq, after };
+      },
+      async "v1.chat.appendMembership"(ctx) {
+        const { id, user_id, type, membership } = ctx.params;
+        // No nonce of a client has a colon.
+        const draft = { type, sender: user_id, nonce: `${type}:${membership}` } as const;
+        const entry = await this.log.append(id, draft);
+        if (type === "join") await this.markers.advance(id, user_id, entry);
+        return { seq: entry.seq };
+      },
+      async "v1.chat.summarizeRooms"(ctx) {
+        return { rooms: await this.list.ofRooms(ctx.params.user_id, ctx.params.ids) };
       },
       async "v1.chat.readEntries"(ctx) {
         const { conversation, after, limit } = ctx.params;
@@ -123,23 +150,48 @@ export default defineService<ChatService>({
       "v1.chat.sendMessage": byConversation,
       "v1.chat.editMessage": byConversation,
       "v1.chat.deleteMessage": byConversation,
+      "v1.chat.appendMembership": byConversation,
     },
   ),
+
+  channels: consume<ChatService>({
+    "user.deleted": {
+      schema: UserDeleted,
+      async handler({ user_id, round }) {
+        await forgetUser(this.collections, user_id);
+        await call(this.broker, "v1.auth.confirmDeletion", { user_id, round, consumer: "chat" });
+      },
+    },
+    "room.deleted": {
+      schema: RoomDeleted,
+      async handler({ room_id }) {
+        await dropLog(this.collections, room_id);
+        this.log.forget(room_id);
+        this.activity.forget(room_id);
+        this.bus.publish(conversationSubject(room_id), JSON.stringify({ closed: true } satisfies Closing));
+      },
+    },
+  }),
 
   async started() {
     const { chats, messages, markers } = this.collections;
     this.chats = new DirectChats(chats);
-    this.markers = new ReadMarkers(markers);
-    this.list = new ChatList(this.collections, this.markers);
-    this.log = new MessageLog(
-      messages,
-      (entry) =>
-        this.bus.publish(conversationSubject(entry.conversation), JSON.stringify(publishedOf(entry))),
-      // Nobody waits for it: where it fails, the next one who sees the tail tries again.
-      (conversation, tail) =>
-        void this.list
-          .catchUp(this.log, conversation, tail)
-          .catch((error: unknown) => this.logger.debug("A chat's place in the lists was not mended.", error)),
+    this.access = new Access(this.chats, (id, user_ids) =>
+      call(this.broker, "v1.rooms.checkMembers", { id, user_ids }, { timeout: ASK_ROOMS_TIMEOUT_MS }),
     );
+    this.markers = new ReadMarkers(markers);
+    this.activity = new Activity(this.collections, this.markers);
+    this.list = new ChatList(this.collections);
+    // Nobody waits for it: where it fails, the next one who sees the tail tries again.
+    const catchUp = (conversation: ConversationId, tail: Tail) =>
+      this.activity
+        .catchUp(this.log, conversation, tail)
+        .catch((error: unknown) => this.logger.debug("A conversation's activity was not mended.", error));
+    this.log = new MessageLog(messages, {
+      publish: (entry) =>
+        this.bus.publish(conversationSubject(entry.conversation), JSON.stringify(publishedOf(entry))),
+      refusals: (conversation, users) => this.access.refusals(conversation, users),
+      onTail: (conversation, tail) => void catchUp(conversation, tail),
+    });
   },
 });

@@ -4,8 +4,9 @@ import { defineCollection } from "../../mixins/collection/collection.ts";
 
 export interface ChatDocument {
   _id: ConversationId;
-  /** Both users, the lower id first: `<id>.<id>`. */
+  /** Both users, the lower id first: `<id>.<id>`. The chat's own id once one of them has deleted their account. */
   pair: string;
+  /** Without those who have deleted their account. */
   user_ids: UserId[];
   created_at: number;
   /** Of the last message, 0 before the first. Behind the log for a moment. */
@@ -21,14 +22,15 @@ export interface EntryDocument {
   _id: string;
   conversation: ConversationId;
   seq: number;
-  type: "message" | "edit" | "delete";
+  type: "message" | "join" | "leave" | "edit" | "delete";
+  /** Of `join` and `leave` who came or went. Null once the account was deleted. */
   sender_id: UserId | null;
   /** Of an edit, what its target says from then on. Empty once the message it belongs to was deleted. */
   text: string;
   sent_at: number;
   /** How many entries up to this one are messages, itself included. */
   messages: number;
-  /** `<conversation>.<sender>.<nonce>`. Not made of `sender_id`, which becomes null with the account. */
+  /** `<conversation>.<sender>.<nonce>`; the entry's `_id` once the sender's account was deleted. */
   nonce_key: string;
   /** Of the request as it was first made. */
   digest: string;
@@ -43,9 +45,19 @@ export interface EntryDocument {
   changed_by?: number;
 }
 
+/** Of a room, what a direct chat's own document says. */
+export interface RoomHeadDocument {
+  _id: ConversationId;
+  /** Of the last message. Behind the log for a moment. */
+  last_seq: number;
+  /** How many messages there were up to it. */
+  messages: number;
+}
+
 export interface ReadMarkerDocument {
   /** `<conversation>.<user>` */
   _id: string;
+  user_id: UserId;
   /** The last entry that was read, and how many messages there were up to it. */
   seq: number;
   messages: number;
@@ -58,9 +70,15 @@ export const chatCollections = {
   }),
   messages: defineCollection<EntryDocument>({
     name: "messages",
-    indexes: [{ fields: ["nonce_key"], unique: true }, { fields: ["target"] }, { fields: ["owed"] }],
+    indexes: [
+      { fields: ["nonce_key"], unique: true },
+      { fields: ["target"] },
+      { fields: ["owed"] },
+      { fields: ["sender_id"] },
+    ],
   }),
-  markers: defineCollection<ReadMarkerDocument>({ name: "read_markers" }),
+  rooms: defineCollection<RoomHeadDocument>({ name: "room_heads" }),
+  markers: defineCollection<ReadMarkerDocument>({ name: "read_markers", indexes: [{ fields: ["user_id"] }] }),
 };
 
 const SEQ_DIGITS = 16;
@@ -72,5 +90,7 @@ export const activityKey = (conversation: ConversationId, time: number): string 
   `${String(time).padStart(16, "0")}.${conversation}`;
 
 export const markerId = (conversation: ConversationId, user: UserId): string => `${conversation}.${user}`;
+
+export const userOfMarker = (id: string) => id.slice(id.indexOf(".") + 1) as UserId;
 
 export const seqOfEntry = (id: string): number => Number(id.slice(-SEQ_DIGITS));

@@ -7,6 +7,8 @@ import type { Chat } from "./chat.contract.ts";
 import { activityKey, type ChatDocument } from "./chat.store.ts";
 
 const CACHED_CHATS = 10_000;
+/** Who is in a chat changes only when an account goes. */
+const CACHED_MS = 30_000;
 const ATTEMPTS = 5;
 
 export const chatOf = ({ _id, user_ids, created_at }: ChatDocument): Chat => ({
@@ -17,8 +19,7 @@ export const chatOf = ({ _id, user_ids, created_at }: ChatDocument): Chat => ({
 
 export class DirectChats {
   readonly #chats: Collection<ChatDocument>;
-  /** Who is in a direct chat never changes. */
-  readonly #known = new LRUCache<ConversationId, ChatDocument>({ max: CACHED_CHATS });
+  readonly #known = new LRUCache<ConversationId, ChatDocument>({ max: CACHED_CHATS, ttl: CACHED_MS });
 
   constructor(chats: Collection<ChatDocument>) {
     this.#chats = chats;
@@ -60,7 +61,7 @@ export class DirectChats {
   async get(id: ConversationId, user: UserId): Promise<ChatDocument> {
     const chat = this.#known.get(id) ?? (await this.#chats.findById(id));
     if (!chat) throw notFound("There is no such chat.");
-    this.#known.set(id, chat);
+    if (!this.#known.has(id)) this.#known.set(id, chat);
     if (!chat.user_ids.includes(user)) throw permissionDenied("You are not in this chat.");
     return chat;
   }

@@ -2,7 +2,7 @@
 import { failedPrecondition, notFound, permissionDenied } from "../../lib/errors.ts";
 import type { ConversationId } from "../../lib/ids.ts";
 import type { EntryDocument } from "./chat.store.ts";
-import { type Draft, isChange } from "./entries.ts";
+import type { Draft } from "./entries.ts";
 import type { MessageLog } from "./message-log.ts";
 
 type Edit = Omit<Extract<Draft, { type: "edit" }>, "type">;
@@ -43,7 +43,7 @@ async function ownMessage(
   { sender, target }: Extract<Draft, { target: number }>,
 ): Promise<EntryDocument> {
   const message = await log.find(id, target);
-  if (!message || isChange(message)) throw notFound("There is no such message.");
+  if (message?.type !== "message") throw notFound("There is no such message.");
   if (message.sender_id !== sender) throw permissionDenied("You can change only what you have written.");
   return message;
 }

@@ -4,12 +4,16 @@ import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Entry, Message } from "./chat.contract.ts";
 import { type EntryDocument, entryId, seqOfEntry } from "./chat.store.ts";
 
-/** What a client asks to have appended. */
+/** What is to be appended: by a client, or, of the types `join` and `leave`, by the owner of a room's members. */
 export type Draft = { sender: UserId; nonce: string } & (
   | { type: "message"; text: string }
   | { type: "edit"; target: number; text: string }
   | { type: "delete"; target: number }
+  | { type: "join" | "leave" }
 );
+
+/** Whether somebody asks for it who may have lost the right to. */
+export const isOfClient = ({ type }: Draft): boolean => type !== "join" && type !== "leave";
 
 /** An edit or a deletion: it changes another entry, and is not shown by itself. */
 export type Change = EntryDocument & { type: "edit" | "delete"; target: string };
@@ -17,7 +21,7 @@ export type Change = EntryDocument & { type: "edit" | "delete"; target: string }
 export const isChange = (entry: EntryDocument): entry is Change => entry.target !== undefined;
 
 /** What history shows. */
-export const SHOWN = ["message"] as const;
+export const SHOWN = ["message", "join", "leave"] as const;
 
 /** What the next entry follows from. */
 export interface Tail {
@@ -39,13 +43,13 @@ export function entryAfter(tail: Tail, conversation: ConversationId, draft: Draf
     seq,
     type: draft.type,
     sender_id: draft.sender,
-    text: draft.type === "delete" ? "" : draft.text,
+    text: "text" in draft ? draft.text : "",
     // Clocks differ and go back; time within a log does not.
     sent_at: Math.max(Date.now(), tail.sent_at),
     messages: tail.messages + (draft.type === "message" ? 1 : 0),
     nonce_key: nonceKey(conversation, draft),
     digest: digestOf(draft),
-    ...(draft.type === "message" ? {} : { target: entryId(conversation, draft.target), owed: _id }),
+    ...("target" in draft ? { target: entryId(conversation, draft.target), owed: _id } : {}),
   };
 }
 
@@ -56,10 +60,11 @@ export const nonceKey = (
 
 /** Tells a request from another with the same nonce. */
 export function digestOf(draft: Draft): string {
-  const said =
-    draft.type === "message"
-      ? [draft.type, draft.text]
-      : [draft.type, draft.target, ...(draft.type === "edit" ? [draft.text] : [])];
+  const said = [
+    draft.type,
+    ...("target" in draft ? [draft.target] : []),
+    ...("text" in draft ? [draft.text] : []),
+  ];
   return createHash("sha256").update(JSON.stringify(said)).digest("base64url");
 }
 
@@ -69,7 +74,7 @@ export const messageOf = (entry: EntryDocument): Message => ({
   conversation_id: entry.conversation,
   seq: entry.seq,
   sender_id: entry.sender_id,
-  type: "message",
+  type: entry.type === "join" || entry.type === "leave" ? entry.type : "message",
   text: entry.text,
   sent_at_unix_ms: entry.sent_at,
   ...(entry.edited_at === undefined ? {} : { edited_at_unix_ms: entry.edited_at }),
@@ -79,6 +84,7 @@ export const messageOf = (entry: EntryDocument): Message => ({
 export const publishedOf = (entry: EntryDocument): Entry => ({
   seq: entry.seq,
   frame: JSON.stringify(frameOf(entry)),
+  ...(entry.type === "leave" && entry.sender_id !== null ? { left: entry.sender_id } : {}),
 });
 
 function frameOf(entry: EntryDocument): object {

@@ -4,10 +4,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { resourceExhausted, unavailable } from "../../lib/errors.ts";
-import type { ConversationId } from "../../lib/ids.ts";
+import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
 import type { EntryDocument } from "./chat.store.ts";
-import { type Change, type Draft, entryAfter, isChange, type Tail, tailOf } from "./entries.ts";
+import { type Change, type Draft, entryAfter, isChange, isOfClient, type Tail, tailOf } from "./entries.ts";
 
 /** Appends that wait for their turn in one conversation. */
 const MAX_WAITING = 1_000;
@@ -23,8 +23,16 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/**
+ * Who of some users may not append, and what each is to be told.
+ * @throws where that can't be known now
+ */
+export type Refusals = (conversation: ConversationId, users: UserId[]) => Promise<Map<UserId, Error>>;
+
 /** What a writer needs of its log. */
 export interface Log {
+  /** Asked after the tail was known that an append goes behind: who is put out later is so by an entry behind it. */
+  refusals: Refusals;
   messages: Collection<EntryDocument>;
   tail(conversation: ConversationId): Promise<Tail>;
   /** Undefined: to be read again. */
@@ -81,6 +89,7 @@ export class GroupCommit {
   /** Settles all of the batch. */
   async #write(batch: Waiting[]): Promise<void> {
     let refusedAt: number | undefined;
+    let checked = false;
     let left = batch;
     for (let attempt = 0; left.length > 0; attempt++) {
       left = giveUpLate(left);
@@ -88,8 +97,11 @@ export class GroupCommit {
         const tail = await this.#log.tail(this.#conversation);
         // Whoever was faster is not to be seen yet.
         if (tail.seq === refusedAt) await sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS));
+        if (!checked) left = await this.#allowed(left);
         const { inserted, clash } = await this.#insert(left, tail);
         left = left.slice(inserted);
+        // Between this tail and the next one somebody may have been put out.
+        checked = clash !== "seq";
         if (clash === "seq") refusedAt = tail.seq + inserted;
         if (clash === "nonce") left = await this.#settleRepeated(left);
       } catch (error) {
@@ -99,6 +111,19 @@ export class GroupCommit {
         return;
       }
     }
+  }
+
+  async #allowed(waiting: Waiting[]): Promise<Waiting[]> {
+    const senders = new Set(waiting.flatMap(({ draft }) => (isOfClient(draft) ? [draft.sender] : [])));
+    if (senders.size === 0) return waiting;
+    const refusals = await this.#log.refusals(this.#conversation, [...senders]);
+    if (refusals.size === 0) return waiting;
+    const refusalOf = ({ draft }: Waiting) => (isOfClient(draft) ? refusals.get(draft.sender) : undefined);
+    for (const each of waiting) {
+      const refusal = refusalOf(each);
+      if (refusal) each.reject(refusal);
+    }
+    return waiting.filter((each) => !refusalOf(each));
   }
 
   async #insert(

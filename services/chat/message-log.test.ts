@@ -6,6 +6,7 @@ import { chatCollections, type EntryDocument } from "./chat.store.ts";
 import type { Draft } from "./entries.ts";
 import { MessageLog } from "./message-log.ts";
 
+const nobody = async () => new Map();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 const conversation = newDirectChatId();
@@ -25,7 +26,7 @@ let log: MessageLog;
 beforeEach(async () => {
   messages = await openCollection(chatCollections.messages, { checkQueries: true }, silent);
   published = [];
-  log = new MessageLog(messages, ({ seq }) => published.push(seq));
+  log = new MessageLog(messages, { publish: ({ seq }) => published.push(seq), refusals: nobody });
 });
 
 const kept = () => log.readForward(conversation, 0, 1_000);
@@ -63,7 +64,7 @@ describe("one writer", () => {
         return typeof member === "function" ? member.bind(target) : member;
       },
     });
-    log = new MessageLog(counted, ({ seq }) => published.push(seq));
+    log = new MessageLog(counted, { publish: ({ seq }) => published.push(seq), refusals: nobody });
     await Promise.all(numbers(500).map((i) => log.append(conversation, draft(i))));
     expect(published).toEqual(numbers(500));
     expect(writes).toBeLessThan(10);
@@ -117,7 +118,7 @@ describe("one writer", () => {
 
 describe("two writers", () => {
   test("that race leave no hole and lose nothing", async () => {
-    const other = new MessageLog(messages, () => {});
+    const other = new MessageLog(messages, { publish: () => {}, refusals: nobody });
     const entries = await Promise.all(
       numbers(60).map((i) => (i % 2 ? log : other).append(conversation, draft(i))),
     );
@@ -127,7 +128,7 @@ describe("two writers", () => {
 
   test("one that comes to a tail it does not know goes on behind it", async () => {
     await log.append(conversation, draft(1));
-    const other = new MessageLog(messages, () => {});
+    const other = new MessageLog(messages, { publish: () => {}, refusals: nobody });
     await other.append(conversation, draft(2));
     await other.append(conversation, draft(3));
     expect(await log.append(conversation, draft(4))).toMatchObject({ seq: 4, messages: 4 });
@@ -136,7 +137,7 @@ describe("two writers", () => {
 
 describe("a nonce", () => {
   test("sent 50 times at once makes one message", async () => {
-    const other = new MessageLog(messages, () => {});
+    const other = new MessageLog(messages, { publish: () => {}, refusals: nobody });
     const entries = await Promise.all(
       numbers(50).map((i) => (i % 2 ? log : other).append(conversation, draft("same"))),
     );
@@ -165,7 +166,7 @@ describe("a write that fails", () => {
   test("before it was made is not acknowledged, and leaves no hole", async () => {
     log = new MessageLog(
       failing(() => Promise.reject(unavailable())),
-      () => {},
+      { publish: () => {}, refusals: nobody },
     );
     await expect(log.append(conversation, draft(1))).rejects.toMatchObject({ type: "UNAVAILABLE" });
     expect(await log.append(conversation, draft(2))).toMatchObject({ seq: 1 });
@@ -176,7 +177,10 @@ describe("a write that fails", () => {
       await messages.insertMany(entries);
       throw unavailable();
     };
-    log = new MessageLog(failing(madeButLost), ({ seq }) => published.push(seq));
+    log = new MessageLog(failing(madeButLost), {
+      publish: ({ seq }) => published.push(seq),
+      refusals: nobody,
+    });
     await expect(log.append(conversation, draft("n"))).rejects.toMatchObject({ type: "UNAVAILABLE" });
     expect(await log.append(conversation, draft("other"))).toMatchObject({ seq: 2, messages: 2 });
     expect(await log.append(conversation, draft("n"))).toMatchObject({ seq: 1 });

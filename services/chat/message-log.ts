@@ -6,9 +6,17 @@ import type { Collection } from "../../mixins/collection/collection.ts";
 import { Changes } from "./changes.ts";
 import { type EntryDocument, entryId } from "./chat.store.ts";
 import { type Draft, digestOf, EMPTY, isChange, nonceKey, SHOWN, type Tail, tailOf } from "./entries.ts";
-import { GroupCommit, type Log } from "./group-commit.ts";
+import { GroupCommit, type Log, type Refusals } from "./group-commit.ts";
 
 const KNOWN_TAILS = 50_000;
+
+interface Surroundings {
+  /** Must not throw. Called after the write, in the order of `seq`. */
+  publish(entry: EntryDocument): void;
+  refusals: Refusals;
+  /** Must not throw. Told of each tail that was read. */
+  onTail?(conversation: ConversationId, tail: Tail): void;
+}
 
 export class MessageLog {
   readonly #messages: Collection<EntryDocument>;
@@ -20,21 +28,14 @@ export class MessageLog {
   readonly #log: Log;
   readonly changes: Changes;
 
-  /**
-   * @param publish must not throw; called after the write, in the order of `seq`
-   * @param onTail must not throw; told of each tail that was read
-   */
-  constructor(
-    messages: Collection<EntryDocument>,
-    publish: (entry: EntryDocument) => void,
-    onTail: (conversation: ConversationId, tail: Tail) => void = () => {},
-  ) {
+  constructor(messages: Collection<EntryDocument>, { publish, refusals, onTail = () => {} }: Surroundings) {
     this.#onTail = onTail;
     this.#messages = messages;
     this.#publish = publish;
     this.changes = new Changes(messages, publish);
     this.#log = {
       messages,
+      refusals,
       publish,
       apply: (change) => this.changes.apply(change),
       tail: (conversation) => this.#tail(conversation),
@@ -48,8 +49,8 @@ export class MessageLog {
 
   /**
    * Answers when the database has the entry. A draft that was appended before gets that first entry.
-   * @throws ALREADY_EXISTS for another draft under the same nonce; RESOURCE_EXHAUSTED; UNAVAILABLE, and then it may
-   *   have been appended or not
+   * @throws ALREADY_EXISTS for another draft under the same nonce; what its sender is refused with; RESOURCE_EXHAUSTED;
+   *   UNAVAILABLE, and then it may have been appended or not
    */
   async append(conversation: ConversationId, draft: Draft): Promise<EntryDocument> {
     const writer = this.#writers.get(conversation) ?? new GroupCommit(this.#log, conversation);
@@ -72,6 +73,23 @@ export class MessageLog {
     const tail = last ? tailOf(last) : EMPTY;
     this.#onTail(conversation, tail);
     return tail;
+  }
+
+  /** The last one that is a message, up to a seq. */
+  async lastMessage(conversation: ConversationId, seq: number): Promise<EntryDocument | undefined> {
+    const [last] = await this.#messages.page({
+      prefix: `${conversation}.`,
+      after: entryId(conversation, seq + 1),
+      order: "desc",
+      limit: 1,
+      where: { type: "message" },
+    });
+    return last;
+  }
+
+  /** Of a conversation that is gone. */
+  forget(conversation: ConversationId): void {
+    this.#tails.delete(conversation);
   }
 
   /** What history shows, newest first. @param before the seq that the page ends below */

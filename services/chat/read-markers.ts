@@ -2,7 +2,7 @@
 import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
 import { Advancing } from "./advancing.ts";
-import { markerId, type ReadMarkerDocument } from "./chat.store.ts";
+import { markerId, type ReadMarkerDocument, userOfMarker } from "./chat.store.ts";
 import type { MessageLog } from "./message-log.ts";
 
 /** An entry's place in its log. Both grow together. */
@@ -16,8 +16,9 @@ export class ReadMarkers {
 
   constructor(markers: Collection<ReadMarkerDocument>) {
     this.#advancing = new Advancing(async (_id, { seq, messages }) => {
+      const marker = { _id, user_id: userOfMarker(_id) };
       const update = { $max: { seq, messages } };
-      return (await markers.findOneAndUpdate({ _id }, update, { upsert: true })) ?? { seq, messages };
+      return (await markers.findOneAndUpdate(marker, update, { upsert: true })) ?? { seq, messages };
     });
   }
 

@@ -10,6 +10,8 @@ export interface World {
   annsNickname: string;
   /** Of Ann and Bob. */
   chat: string;
+  /** A private one, of Ann's, with Bob in it. */
+  room: string;
 }
 
 export interface Entry {
@@ -37,6 +39,11 @@ const foreign = (status: 403 | 404, more: Pick<Entry, "params" | "body">): Entry
 const annsChat = { params: ({ chat }: World) => ({ id: chat }) };
 const ofAnnsMessage = { params: ({ chat }: World) => ({ id: chat, seq: "1" }) };
 const toAnnsChat = { ...annsChat, body: () => ({ text: "I should not be here." }) };
+
+const annsRoom = { params: ({ room }: World) => ({ id: room }) };
+const ofRoomMessage = { params: ({ room }: World) => ({ id: room, seq: "2" }) };
+const toAnnsRoom = { ...annsRoom, body: () => ({ text: "I should not be here." }) };
+const bobInRoom = { params: ({ room, bob }: World) => ({ id: room, user_id: bob.userId }) };
 
 export const entries: Record<string, Entry> = {
   "POST /v1/register": open("nobody has an account before"),
@@ -69,4 +76,25 @@ export const entries: Record<string, Entry> = {
   "POST /v1/chats/{id}/read": foreign(403, { ...annsChat, body: () => ({ seq: 1 }) }),
   "PATCH /v1/chats/{id}/messages/{seq}": foreign(403, { ...ofAnnsMessage, body: () => ({ text: "Not I." }) }),
   "DELETE /v1/chats/{id}/messages/{seq}": foreign(403, ofAnnsMessage),
+  "POST /v1/rooms": own("makes one of the caller's", () => ({ name: uniqueName("r") })),
+  "GET /v1/rooms": own("lists the caller's"),
+  "GET /v1/rooms/{id}": foreign(404, annsRoom),
+  "PATCH /v1/rooms/{id}": foreign(404, { ...annsRoom, body: () => ({ is_private: false }) }),
+  "DELETE /v1/rooms/{id}": foreign(404, annsRoom),
+  "POST /v1/rooms/{id}/join": foreign(404, annsRoom),
+  "POST /v1/rooms/{id}/leave": foreign(404, annsRoom),
+  "POST /v1/rooms/{id}/invite": foreign(404, {
+    ...annsRoom,
+    body: ({ eve }) => ({ user_id: eve.userId }),
+  }),
+  "GET /v1/rooms/{id}/members": foreign(404, annsRoom),
+  "PATCH /v1/rooms/{id}/members/{user_id}": foreign(404, { ...bobInRoom, body: () => ({ role: "admin" }) }),
+  "DELETE /v1/rooms/{id}/members/{user_id}": foreign(404, bobInRoom),
+  "GET /v1/rooms/{id}/stream": foreign(404, annsRoom),
+  "GET /v1/rooms/{id}/messages": foreign(404, annsRoom),
+  "POST /v1/rooms/{id}/messages": foreign(404, toAnnsRoom),
+  "POST /v1/rooms/{id}/message": foreign(404, toAnnsRoom),
+  "POST /v1/rooms/{id}/read": foreign(404, { ...annsRoom, body: () => ({ seq: 1 }) }),
+  "PATCH /v1/rooms/{id}/messages/{seq}": foreign(404, { ...ofRoomMessage, body: () => ({ text: "Not I." }) }),
+  "DELETE /v1/rooms/{id}/messages/{seq}": foreign(404, ofRoomMessage),
 };

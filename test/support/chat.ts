@@ -1,4 +1,4 @@
-// The chat service in a broker of its own, in memory, with users as a test says they are.
+// The services chat and rooms in a broker of their own, in memory, with users as a test says they are.
 import { ServiceBroker } from "moleculer";
 import type { Config } from "../../lib/config.ts";
 import { loadConfig } from "../../lib/config.ts";
@@ -7,6 +7,7 @@ import { implement } from "../../mixins/actions.ts";
 import { defineService } from "../../mixins/service.ts";
 import brokerOptions from "../../moleculer.config.ts";
 import chatService from "../../services/chat/chat.service.ts";
+import roomsService from "../../services/rooms/rooms.service.ts";
 import { usersContract } from "../../services/users/users.contract.ts";
 
 export const JWT_SECRET = "the access tokens of the tests are signed with this";
@@ -36,6 +37,7 @@ export function makeChat(config: Config = testConfig()): ChatBroker {
   const broker = makeBroker(config);
   const users = new Set<string>();
   broker.createService({ ...chatService });
+  broker.createService({ ...roomsService });
   broker.createService(
     defineService({
       name: "users",

@@ -217,7 +217,10 @@ export class Connection implements LiveClient, Outlet {
       const error = resourceExhausted("This connection has too many subscriptions.", 1);
       return this.push(frames.errorFrame(error, { conversation }));
     }
-    const subscription = new Subscription(this.#host.feeds.hold(conversation), this);
+    const subscription = new Subscription(this.#host.feeds.hold(conversation), this, () => {
+      this.#subscriptions.delete(conversation);
+      this.push(frames.unsubscribedFrame(conversation));
+    });
     this.#subscriptions.set(conversation, subscription);
     try {
       await subscription.start(

@@ -32,6 +32,7 @@ class Reader {
   }
 
   signal(): void {}
+  closed(): void {}
 
   deliver({ seq, frame }: LiveEntry): void {
     if (seq <= this.seq) return;
@@ -152,7 +153,7 @@ test("what the bus brings while the log is being read goes out once", async () =
       }),
   );
   slow.noteTail(0);
-  slow.join({ seq: 0, deliver: ({ seq }) => got.push(seq), signal() {} });
+  slow.join({ seq: 0, deliver: ({ seq }) => got.push(seq), signal() {}, closed() {} });
   slow.catchUp();
   for (const seq of [1, 2]) slow.receive(JSON.stringify(entryOf(seq)));
   answer?.();
@@ -176,6 +177,7 @@ test("a subscription that read further in the log than the feed has come gets no
       },
       inTurn: (work) => work(),
     },
+    () => {},
   );
   outage = true;
   await subscription.start(

@@ -6,12 +6,14 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { Entry, Signal } from "../../chat/chat.contract.ts";
+import { Closing, Entry, Signal } from "../../chat/chat.contract.ts";
 
 export interface LiveEntry {
   seq: number;
   /** Encoded once for all sockets. */
   frame: Buffer;
+  /** Who is no longer a member from here on. */
+  left?: string | undefined;
 }
 
 /** Somebody who reads along, and has everything up to `seq`. */
@@ -20,6 +22,8 @@ export interface Reader {
   deliver(entry: LiveEntry): void;
   /** Told at once, whatever is missing before it, and not again. */
   signal(signal: Signal): void;
+  /** The conversation is gone. */
+  closed(): void;
 }
 
 /** Reads the log forward from behind a seq: a page, shorter than `PAGE` where the log ends. */
@@ -36,7 +40,7 @@ const LONGEST_PAUSE_MS = 2_000;
 export class ConversationFeed {
   readonly #readLog: ReadLog;
   readonly #live = new Set<Reader>();
-  readonly #early = new Map<number, Buffer>();
+  readonly #early = new Map<number, LiveEntry>();
   /** The latest, without a hole, up to `#seq`. */
   #recent: LiveEntry[] = [];
   /** All live readers have everything up to it. Unknown until the first of them noted the tail. */
@@ -49,10 +53,12 @@ export class ConversationFeed {
     this.#readLog = readLog;
   }
 
-  /** @param message as it was published: an `Entry` or a `Signal`, in JSON */
+  /** @param message as it was published: an `Entry`, a `Signal` or a `Closing`, in JSON */
   receive(message: string): void {
     const published = parsePublished(message);
-    if (published && "from" in published) for (const reader of this.#live) reader.signal(published);
+    if (published === undefined) return;
+    if ("from" in published) for (const reader of this.#live) reader.signal(published);
+    else if ("closed" in published) for (const reader of [...this.#live]) reader.closed();
     else this.#receive(published);
   }
 
@@ -87,10 +93,9 @@ export class ConversationFeed {
     this.#closed = true;
   }
 
-  #receive(entry: Entry | undefined): void {
-    if (!entry || (this.#seq !== undefined && entry.seq <= this.#seq)) return;
-    const { seq, frame } = entry;
-    if (this.#early.size < MAX_EARLY) this.#early.set(seq, Buffer.from(frame));
+  #receive(entry: Entry): void {
+    if (this.#seq !== undefined && entry.seq <= this.#seq) return;
+    if (this.#early.size < MAX_EARLY) this.#early.set(entry.seq, encoded(entry));
     else this.#stale = true;
     this.#advance();
   }
@@ -104,9 +109,9 @@ export class ConversationFeed {
   #takeEarly(from: number): void {
     for (const seq of this.#early.keys()) if (seq <= from) this.#early.delete(seq);
     for (let seq = from + 1; ; seq++) {
-      const frame = this.#early.get(seq);
-      if (!frame) break;
-      this.#handOn({ seq, frame });
+      const entry = this.#early.get(seq);
+      if (!entry) break;
+      this.#handOn(entry);
     }
   }
 
@@ -118,7 +123,7 @@ export class ConversationFeed {
       this.#stale = false;
       const entries = await this.#readLog(this.#seq ?? 0, PAGE).catch(() => undefined);
       if (!entries || entries.length === PAGE) this.#stale = true;
-      for (const { seq, frame } of entries ?? []) this.#handOn({ seq, frame: Buffer.from(frame) });
+      for (const entry of entries ?? []) this.#handOn(encoded(entry));
       this.#takeEarly(this.#seq ?? 0);
       if (entries?.length) pause = FIRST_PAUSE_MS;
       else if (this.#stale || this.#early.size > 0) {
@@ -139,10 +144,12 @@ export class ConversationFeed {
   }
 }
 
-const Published = z.union([Entry, Signal]);
+const encoded = ({ seq, frame, left }: Entry): LiveEntry => ({ seq, frame: Buffer.from(frame), left });
+
+const Published = z.union([Entry, Signal, Closing]);
 
 /** Undefined for what is neither: another version's, in the middle of an update. If it was one, it shows as a gap. */
-function parsePublished(message: string): Entry | Signal | undefined {
+function parsePublished(message: string): Entry | Signal | Closing | undefined {
   try {
     return Published.safeParse(JSON.parse(message)).data;
   } catch {

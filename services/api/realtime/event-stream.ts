@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { CheckedToken } from "../../../lib/access-tokens.ts";
 import type { Caller } from "../../../lib/contract.ts";
-import { resourceExhausted, unauthenticated, unavailable } from "../../../lib/errors.ts";
+import { permissionDenied, resourceExhausted, unauthenticated, unavailable } from "../../../lib/errors.ts";
 import type { ConversationId } from "../../../lib/ids.ts";
 import type { Entry } from "../../chat/chat.contract.ts";
 import type { Host } from "./connection.ts";
@@ -53,7 +53,9 @@ export class EventStream implements LiveClient, Outlet {
   async start({ conversation, authorize }: StreamRequest): Promise<void> {
     if (!this.#host.admit(this, this.caller.id)) throw resourceExhausted("You have too many connections.", 1);
     if (this.#res.destroyed) return;
-    const subscription = new Subscription(this.#host.feeds.hold(conversation), this);
+    const subscription = new Subscription(this.#host.feeds.hold(conversation), this, () =>
+      this.#end(permissionDenied("You are no longer in this conversation.")),
+    );
     this.#subscription = subscription;
     const allowed = async () => {
       const granted = await authorize();

@@ -7,7 +7,8 @@
  * - cutover: in one synchronous step, what arrived meanwhile comes from the feed's memory, and the reader is live.
  * - live: entries come from the feed. Those already read from the log are passed over.
  *
- * `seq` only grows, and by one: so nothing is missing, twice or out of order.
+ * `seq` only grows, and by one: so nothing is missing, twice or out of order. It ends behind the entry by which its user left, if
+ * that is beyond the tail: one before it is of an earlier stay.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,12 +42,16 @@ export class Subscription implements Reader {
   seq = 0;
   readonly #held: HeldFeed;
   readonly #outlet: Outlet;
+  readonly #onClosed: () => void;
+  #tail = 0;
   #ended = false;
   #authorized = false;
 
-  constructor(held: HeldFeed, outlet: Outlet) {
+  /** @param onClosed called when there is nothing more to read: the user is no longer a member, or the conversation is gone */
+  constructor(held: HeldFeed, outlet: Outlet, onClosed: () => void) {
     this.#held = held;
     this.#outlet = outlet;
+    this.#onClosed = onClosed;
   }
 
   /**
@@ -60,6 +65,7 @@ export class Subscription implements Reader {
     const { tail, after = tail } = await authorize();
     if (this.#ended) return;
     this.#authorized = true;
+    this.#tail = tail;
     feed.noteTail(tail);
     this.seq = Math.min(after, tail);
     onAuthorized(tail);
@@ -70,8 +76,13 @@ export class Subscription implements Reader {
 
   deliver(entry: LiveEntry): void {
     if (this.#ended || entry.seq <= this.seq) return;
-    this.seq = entry.seq;
-    this.#outlet.pushEntry(entry);
+    this.#push(entry);
+  }
+
+  closed(): void {
+    if (this.#ended) return;
+    this.end();
+    this.#onClosed();
   }
 
   /** Is nothing for who it is from, on none of their devices. */
@@ -99,9 +110,16 @@ export class Subscription implements Reader {
     await new Promise<void>((written) => {
       if (this.#ended) return written();
       for (const entry of entries) {
-        this.seq = entry.seq;
-        this.#outlet.pushEntry(entry, entry === last ? written : undefined);
+        this.#push(entry, entry === last ? written : undefined);
+        if (this.#ended) return written();
       }
     });
+  }
+
+  #push(entry: LiveEntry | Entry, written?: () => void): void {
+    this.seq = entry.seq;
+    this.#outlet.pushEntry(entry, written);
+    if (entry.left !== undefined && entry.left === this.#outlet.caller?.id && entry.seq > this.#tail)
+      this.closed();
   }
 }

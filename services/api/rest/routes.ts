@@ -3,9 +3,9 @@ import { accountRoutes } from "./account.ts";
 import { authRoutes } from "./auth.ts";
 import { chatRoutes } from "./chats.ts";
 import { profileRoutes } from "./profiles.ts";
+import { roomRoutes } from "./rooms.ts";
 import type { Route } from "./route.ts";
 import { sessionRoutes } from "./sessions.ts";
-import { streamRoutes } from "./streams.ts";
 
 export const routes: readonly Route[] = [
   ...authRoutes,
@@ -13,5 +13,5 @@ export const routes: readonly Route[] = [
   ...accountRoutes,
   ...profileRoutes,
   ...chatRoutes,
-  ...streamRoutes,
+  ...roomRoutes,
 ];

@@ -1,4 +1,4 @@
-/** Conversations as server-sent events: routes whose answer goes on until either side ends it. */
+/** Conversations as server-sent events: an answer that goes on until either side ends it. */
 import type { ServerResponse } from "node:http";
 import type { CheckedToken } from "../../../lib/access-tokens.ts";
 import { call, type ParamsOf } from "../../../lib/contract.ts";
@@ -7,20 +7,6 @@ import { ConversationIdSchema } from "../../../lib/ids.ts";
 import { EVENT_STREAM_HEADERS } from "../realtime/event-stream.ts";
 import type { Realtime } from "../realtime/realtime.ts";
 import type { RoutedRequest } from "./endpoint.ts";
-import { routesOf } from "./route.ts";
-
-const route = routesOf("chats");
-
-export const streamRoutes = [
-  route({
-    method: "GET",
-    path: "/v1/chats/{id}/stream",
-    action: "v1.chat.streamMessages",
-    summary: "Follow a chat by server-sent events: `id` is the seq, `event` the op, `data` the frame",
-    problems: ["PERMISSION_DENIED", "NOT_FOUND"],
-    stream: true,
-  }),
-];
 
 interface StreamCall {
   req: RoutedRequest;

@@ -1,0 +1,70 @@
+/**
+ * Who may write to and read a conversation. The owner of the membership is asked: for a room the rooms service, for a direct chat its
+ * own document, which names both.
+ */
+import { LRUCache } from "lru-cache";
+import type { ResultOf } from "../../lib/contract.ts";
+import { failedPrecondition, notFound, permissionDenied } from "../../lib/errors.ts";
+import { type ConversationId, isRoom, type UserId } from "../../lib/ids.ts";
+import type { DirectChats } from "./direct-chats.ts";
+
+/** How old an answer may be that lets somebody read. Removing a member takes longer than that. */
+const READ_ON_MS = 500;
+const REMEMBERED = 50_000;
+
+type AskRooms = (id: ConversationId, user_ids: UserId[]) => Promise<ResultOf<"v1.rooms.checkMembers">>;
+
+export class Access {
+  readonly #chats: DirectChats;
+  readonly #askRooms: AskRooms;
+  /** Who was let in lately, `<room>.<user>`. Who was refused may have joined since, and is not remembered. */
+  readonly #letIn = new LRUCache<string, true>({ max: REMEMBERED, ttl: READ_ON_MS });
+
+  constructor(chats: DirectChats, askRooms: AskRooms) {
+    this.#chats = chats;
+    this.#askRooms = askRooms;
+  }
+
+  /** Who of the users may not append now, and why. @throws where the rooms service does not answer */
+  async refusals(conversation: ConversationId, users: UserId[]): Promise<Map<UserId, Error>> {
+    const refusals = new Map<UserId, Error>();
+    if (isRoom(conversation)) {
+      const { room, member_ids } = await this.#askRooms(conversation, users);
+      const members = new Set<string>(member_ids);
+      for (const user of users) if (!members.has(user)) refusals.set(user, notAMember(room));
+      return refusals;
+    }
+    for (const user of users) {
+      const refusal = await this.#chats.get(conversation, user).then(
+        ({ user_ids }) => (user_ids.length < 2 ? failedPrecondition("The other account was deleted.") : null),
+        (error: Error) => error,
+      );
+      if (refusal) refusals.set(user, refusal);
+    }
+    return refusals;
+  }
+
+  /** By an answer of this moment. @throws NOT_FOUND, PERMISSION_DENIED */
+  async assertReader(conversation: ConversationId, user: UserId): Promise<void> {
+    if (!isRoom(conversation)) {
+      await this.#chats.get(conversation, user);
+      return;
+    }
+    const start = performance.now();
+    const { room, member_ids } = await this.#askRooms(conversation, [user]);
+    if (!member_ids.includes(user)) throw notAMember(room);
+    // Counted from when it was asked.
+    this.#letIn.set(`${conversation}.${user}`, true, { start });
+  }
+
+  /** By an answer that is at most 500 ms old. @throws NOT_FOUND, PERMISSION_DENIED */
+  async assertRecentReader(conversation: ConversationId, user: UserId): Promise<void> {
+    if (!this.#letIn.has(`${conversation}.${user}`)) await this.assertReader(conversation, user);
+  }
+}
+
+/** Of a private room, others don't even learn that it exists. */
+const notAMember = (room: { is_private: boolean } | null): Error =>
+  room === null || room.is_private
+    ? notFound("There is no such room.")
+    : permissionDenied("You are not in this room. Join it first.");

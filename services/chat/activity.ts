@@ -1,0 +1,76 @@
+/**
+ * What is known of a conversation without its log: its last message, and how many there are. A batch of messages moves it on by one
+ * write; what a crash left undone is done by whoever sees that the log goes further.
+ */
+import { LRUCache } from "lru-cache";
+import { type ConversationId, isRoom } from "../../lib/ids.ts";
+import type { Collection } from "../../mixins/collection/collection.ts";
+import { Advancing } from "./advancing.ts";
+import { activityKey, type ChatDocument, type EntryDocument, type RoomHeadDocument } from "./chat.store.ts";
+import type { Tail } from "./entries.ts";
+import type { MessageLog } from "./message-log.ts";
+import type { ReadMarkers } from "./read-markers.ts";
+
+const KNOWN = 50_000;
+
+interface Collections {
+  chats: Collection<ChatDocument>;
+  rooms: Collection<RoomHeadDocument>;
+}
+
+export class Activity {
+  readonly #collections: Collections;
+  readonly #markers: ReadMarkers;
+  readonly #advancing: Advancing<EntryDocument, void>;
+  /** How many messages of a conversation its document is known to know of. */
+  readonly #known = new LRUCache<ConversationId, number>({ max: KNOWN });
+
+  constructor(collections: Collections, markers: ReadMarkers) {
+    this.#collections = collections;
+    this.#markers = markers;
+    this.#advancing = new Advancing((_key, message) => this.#move(message));
+  }
+
+  /** A message was kept: moves its conversation on, and its sender's read marker. */
+  async note(message: EntryDocument): Promise<void> {
+    const { conversation, sender_id } = message;
+    await Promise.all([
+      this.#advancing.to(conversation, message),
+      sender_id === null ? undefined : this.#markers.advance(conversation, sender_id, message),
+    ]);
+  }
+
+  /** Somebody has seen this tail: whoever wrote it may have died before `note`. */
+  async catchUp(log: MessageLog, conversation: ConversationId, { seq, messages }: Tail): Promise<void> {
+    if (messages <= (this.#known.get(conversation) ?? 0)) return;
+    const kept = await this.#countKept(conversation);
+    if (kept === undefined) return;
+    this.#known.set(conversation, kept);
+    if (messages <= kept) return;
+    const last = await log.lastMessage(conversation, seq);
+    if (last) await this.note(last);
+  }
+
+  forget(conversation: ConversationId): void {
+    this.#known.delete(conversation);
+  }
+
+  async #move({ conversation, seq, messages, sent_at }: EntryDocument): Promise<void> {
+    const { chats, rooms } = this.#collections;
+    const _id = conversation;
+    if (isRoom(conversation)) {
+      await rooms.findOneAndUpdate({ _id }, { $max: { last_seq: seq, messages } }, { upsert: true });
+    } else {
+      const activity = activityKey(conversation, sent_at);
+      await chats.updateOne({ _id }, { $max: { last_seq: seq, messages, activity } });
+    }
+    this.#known.set(conversation, Math.max(messages, this.#known.get(conversation) ?? 0));
+  }
+
+  /** Undefined where there is no such chat. */
+  async #countKept(conversation: ConversationId): Promise<number | undefined> {
+    const { chats, rooms } = this.#collections;
+    if (isRoom(conversation)) return (await rooms.findById(conversation))?.messages ?? 0;
+    return (await chats.findById(conversation))?.messages;
+  }
+}
