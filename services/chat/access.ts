@@ -35,7 +35,7 @@ export class Access {
       return refusals;
     }
     for (const user of users) {
-      const refusal = await this.#chats.get(conversation, user).then(
+      const refusal = await this.#chats.getKnown(conversation, user).then(
         ({ user_ids }) => (user_ids.length < 2 ? failedPrecondition("The other account was deleted.") : null),
         (error: Error) => error,
       );
@@ -47,7 +47,7 @@ export class Access {
   /** By an answer of this moment. @throws NOT_FOUND, PERMISSION_DENIED */
   async assertReader(conversation: ConversationId, user: UserId): Promise<void> {
     if (!isRoom(conversation)) {
-      await this.#chats.get(conversation, user);
+      await this.#chats.getKnown(conversation, user);
       return;
     }
     const start = performance.now();

@@ -158,7 +158,7 @@ export default defineService<ChatService>({
     "user.deleted": {
       schema: UserDeleted,
       async handler({ user_id, round }) {
-        await forgetUser(this.collections, user_id);
+        await forgetUser(this.collections, user_id, (id) => this.chats.forget(id));
         await call(this.broker, "v1.auth.confirmDeletion", { user_id, round, consumer: "chat" });
       },
     },

@@ -15,10 +15,17 @@ export interface ChatDocuments {
   markers: Collection<ReadMarkerDocument>;
 }
 
-/** Messages stay, without their author's name. A direct chat stays for the other one; one that nobody is in goes. */
-export async function forgetUser(documents: ChatDocuments, user: UserId): Promise<void> {
+/**
+ * Messages stay, without their author's name. A direct chat stays for the other one; one that nobody is in goes.
+ * @param onLeft told of each direct chat that the user was in
+ */
+export async function forgetUser(
+  documents: ChatDocuments,
+  user: UserId,
+  onLeft: (chat: ConversationId) => void,
+): Promise<void> {
   await anonymize(documents.messages, user);
-  await leaveChats(documents, user);
+  await leaveChats(documents, user, onLeft);
   await documents.markers.deleteMany({ user_id: user });
 }
 
@@ -46,7 +53,11 @@ async function anonymize(messages: Collection<EntryDocument>, user: UserId): Pro
   }
 }
 
-async function leaveChats(documents: ChatDocuments, user: UserId): Promise<void> {
+async function leaveChats(
+  documents: ChatDocuments,
+  user: UserId,
+  onLeft: (chat: ConversationId) => void,
+): Promise<void> {
   const { chats } = documents;
   for (;;) {
     const found = await chats.find({ user_ids: user }, { limit: PORTION });
@@ -55,6 +66,7 @@ async function leaveChats(documents: ChatDocuments, user: UserId): Promise<void>
         { _id, user_ids: user },
         { $pull: { user_ids: user }, $set: { pair: _id } },
       );
+      onLeft(_id);
       if (left?.user_ids.length !== 0) continue;
       await dropLog(documents, _id);
       await chats.deleteOne({ _id });

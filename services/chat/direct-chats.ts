@@ -59,10 +59,24 @@ export class DirectChats {
 
   /** @throws NOT_FOUND, PERMISSION_DENIED for who is not in it */
   async get(id: ConversationId, user: UserId): Promise<ChatDocument> {
-    const chat = this.#known.get(id) ?? (await this.#chats.findById(id));
+    const chat = await this.#chats.findById(id);
     if (!chat) throw notFound("There is no such chat.");
-    if (!this.#known.has(id)) this.#known.set(id, chat);
-    if (!chat.user_ids.includes(user)) throw permissionDenied("You are not in this chat.");
-    return chat;
+    this.#known.set(id, chat);
+    return withUser(chat, user);
   }
+
+  /** As it was within the last 30 s; that is enough to know who is in it. Throws as `get`. */
+  async getKnown(id: ConversationId, user: UserId): Promise<ChatDocument> {
+    const chat = this.#known.get(id);
+    return chat ? withUser(chat, user) : this.get(id, user);
+  }
+
+  forget(id: ConversationId): void {
+    this.#known.delete(id);
+  }
+}
+
+function withUser(chat: ChatDocument, user: UserId): ChatDocument {
+  if (!chat.user_ids.includes(user)) throw permissionDenied("You are not in this chat.");
+  return chat;
 }

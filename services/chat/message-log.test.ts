@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "@jest/globals";
-import { unavailable } from "../../lib/errors.ts";
-import { newDirectChatId, newUserId } from "../../lib/ids.ts";
+import { permissionDenied, unavailable } from "../../lib/errors.ts";
+import { type ConversationId, newDirectChatId, newUserId, type UserId } from "../../lib/ids.ts";
 import { type Collection, openCollection } from "../../mixins/collection/collection.ts";
 import { chatCollections, type EntryDocument } from "./chat.store.ts";
 import type { Draft } from "./entries.ts";
@@ -159,6 +159,62 @@ describe("a nonce", () => {
     await log.append(conversation, draft("n"));
     expect(await log.append(conversation, { ...draft("n"), sender: newUserId() })).toMatchObject({ seq: 2 });
     expect(await log.append(newDirectChatId(), draft("n"))).toMatchObject({ seq: 1 });
+  });
+});
+
+describe("who may append", () => {
+  const eve = newUserId();
+  const by = (user: UserId, nonce: number): Draft => ({ ...draft(nonce), sender: user });
+
+  test("is asked once for all that goes out together, after the tail was known; the others go on", async () => {
+    const asked: string[][] = [];
+    const refusals = async (_id: ConversationId, users: UserId[]) => {
+      asked.push([...users].sort());
+      return new Map(users.includes(eve) ? [[eve, permissionDenied("not in it")]] : []);
+    };
+    log = new MessageLog(messages, { publish: ({ seq }) => published.push(seq), refusals });
+    await log.append(conversation, draft(0));
+    const outcomes = await Promise.allSettled([
+      ...numbers(20).map((i) => log.append(conversation, draft(i))),
+      ...numbers(20).map((i) => log.append(conversation, by(eve, i))),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      ...Array(20).fill("fulfilled"),
+      ...Array(20).fill("rejected"),
+    ]);
+    expect(asked.length).toBeLessThanOrEqual(3);
+    expect(asked.at(-1)).toEqual([sender, eve].sort());
+    expect((await kept()).map(({ sender_id }) => sender_id)).not.toContain(eve);
+  });
+
+  test("is asked again where another writer was faster: somebody may have been put out in between", async () => {
+    const seenTails: number[] = [];
+    const refusals = async () => {
+      seenTails.push((await kept()).length);
+      return new Map();
+    };
+    log = new MessageLog(messages, { publish: () => {}, refusals });
+    await log.append(conversation, draft(1));
+    const other = new MessageLog(messages, { publish: () => {}, refusals: nobody });
+    await other.append(conversation, draft(2));
+    expect(await log.append(conversation, draft(3))).toMatchObject({ seq: 3 });
+    expect(seenTails).toEqual([0, 2, 2]);
+  });
+
+  test("is not asked of what the system itself appends, which is kept once", async () => {
+    log = new MessageLog(messages, {
+      publish: () => {},
+      refusals: () => Promise.reject(new Error("nobody to ask")),
+    });
+    const leaving: Draft = { type: "leave", sender: eve, nonce: "leave:1" };
+    for (const _ of [1, 2]) expect(await log.append(conversation, leaving)).toMatchObject({ seq: 1 });
+    expect(await kept()).toMatchObject([{ type: "leave", sender_id: eve, messages: 0 }]);
+  });
+
+  test("that can't be asked now, nothing of a client is kept", async () => {
+    log = new MessageLog(messages, { publish: () => {}, refusals: () => Promise.reject(unavailable()) });
+    await expect(log.append(conversation, draft(1))).rejects.toMatchObject({ type: "UNAVAILABLE" });
+    expect(await kept()).toEqual([]);
   });
 });
 

@@ -1,0 +1,115 @@
+// What is left of an account that was deleted: messages without an author.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { eventually } from "./servers/eventually.ts";
+import { type Embedded, startEmbedded } from "./support/embedded.ts";
+import { request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
+
+let veche: Embedded;
+beforeAll(async () => {
+  veche = await startEmbedded({ STALE_AFTER_MS: "300" });
+});
+afterAll(() => veche.stop());
+
+const api = <T = Record<string, unknown>>(method: string, path: string, user: SignedUp, body?: object) =>
+  request<T>(veche.baseUrl, method, path, { token: user.accessToken, body });
+const openChat = async (ann: SignedUp, bob: SignedUp) =>
+  String((await api("POST", "/v1/chats", ann, { participant_id: bob.userId })).body.chat_id);
+const makeRoom = async (ann: SignedUp) =>
+  String((await api("POST", "/v1/rooms", ann, { name: uniqueName("r") })).body.id);
+const say = (user: SignedUp, path: string, text: string) =>
+  api("POST", `/v1/${path}/messages`, user, { text, nonce: "the-same" });
+
+interface History {
+  messages: { seq: number; type: string; text: string; sender_id: string | null }[];
+}
+const history = async (user: SignedUp, path: string) =>
+  (await api<History>("GET", `/v1/${path}/messages?limit=100`, user)).body.messages
+    .map(({ type, text, sender_id }) => [type, text, sender_id])
+    .toReversed();
+
+/** Until the account itself is gone: both rounds are over then. */
+async function deleteAccount(user: SignedUp): Promise<void> {
+  const { email, password } = user;
+  expect((await api("DELETE", "/v1/account", user, { password })).status).toBe(202);
+  await eventually(
+    async () =>
+      (await request(veche.baseUrl, "POST", "/v1/register", { body: { email, password } })).status === 201,
+    { within: 20_000, every: 200 },
+  );
+}
+
+test("its messages stay, without its id; the other one of a chat can read on, but not write", async () => {
+  const [ann, bob] = [await signUp(veche.baseUrl), await signUp(veche.baseUrl)];
+  const chat = await openChat(ann, bob);
+  for (let i = 0; i < 3; i++) {
+    await api("POST", `/v1/chats/${chat}/messages`, ann, { text: `ann ${i}` });
+    await api("POST", `/v1/chats/${chat}/messages`, bob, { text: `bob ${i}` });
+  }
+  await deleteAccount(ann);
+  expect(await history(bob, `chats/${chat}`)).toEqual(
+    [0, 1, 2].flatMap((i) => [
+      ["message", `ann ${i}`, null],
+      ["message", `bob ${i}`, bob.userId],
+    ]),
+  );
+  await eventually(async () => {
+    const { body } = await api("GET", `/v1/chats/${chat}`, bob);
+    expect(body.participant_ids).toEqual([bob.userId]);
+  });
+  expect((await say(bob, `chats/${chat}`, "still there?")).status).toBe(412);
+  expect((await api("POST", "/v1/chats", bob, { participant_id: ann.userId })).status).toBe(404);
+  const everything = await Promise.all(
+    ["/v1/chats", `/v1/chats/${chat}`, `/v1/chats/${chat}/members`, `/v1/chats/${chat}/messages`].map(
+      async (path) => JSON.stringify((await api("GET", path, bob)).body),
+    ),
+  );
+  expect(everything.join()).not.toContain(ann.userId);
+});
+
+test("a chat that both have left by deleting their accounts is gone", async () => {
+  const [ann, bob] = [await signUp(veche.baseUrl), await signUp(veche.baseUrl)];
+  const chat = await openChat(ann, bob);
+  await say(ann, `chats/${chat}`, "hello");
+  await Promise.all([deleteAccount(ann), deleteAccount(bob)]);
+  await expect(
+    veche.broker.call(
+      "v1.chat.getChat",
+      { id: chat },
+      { meta: { user: { id: bob.userId, sessionId: "none", role: "user" } } },
+    ),
+  ).rejects.toMatchObject({ type: "NOT_FOUND" });
+});
+
+test("it leaves its rooms; one that it owned gets another owner, one that nobody else is in goes", async () => {
+  const [ann, bob, cat] = [
+    await signUp(veche.baseUrl),
+    await signUp(veche.baseUrl),
+    await signUp(veche.baseUrl),
+  ];
+  const [shared, lonely, bobs] = [await makeRoom(ann), await makeRoom(ann), await makeRoom(bob)];
+  for (const user of [bob, cat]) await api("POST", `/v1/rooms/${shared}/join`, user);
+  await api("PATCH", `/v1/rooms/${shared}/members/${cat.userId}`, ann, { role: "admin" });
+  await api("POST", `/v1/rooms/${bobs}/join`, ann);
+  await say(ann, `rooms/${shared}`, "hello");
+  await deleteAccount(ann);
+  // An admin before a member who came earlier.
+  expect((await api("GET", `/v1/rooms/${shared}`, cat)).body).toMatchObject({
+    owner_id: cat.userId,
+    role: "owner",
+  });
+  expect((await api("GET", `/v1/rooms/${lonely}`, bob)).status).toBe(404);
+  expect(await history(bob, `rooms/${shared}`)).toEqual([
+    ["join", "", null],
+    ["join", "", bob.userId],
+    ["join", "", cat.userId],
+    ["message", "hello", null],
+    ["leave", "", null],
+  ]);
+  expect((await history(bob, `rooms/${bobs}`)).map(([type]) => type)).toEqual(["join", "join", "leave"]);
+  const seen = await Promise.all(
+    [`/v1/rooms/${shared}`, `/v1/rooms/${shared}/members`, "/v1/rooms", "/v1/rooms?public=true"].map(
+      async (path) => JSON.stringify((await api("GET", path, bob)).body),
+    ),
+  );
+  expect(seen.join()).not.toContain(ann.userId);
+});
