@@ -10,12 +10,14 @@ import { healthServer } from "./mixins/mesh/health.ts";
 import { loggerOptions } from "./mixins/mesh/logging.ts";
 import { Prometheus, provideMetrics, useBuckets } from "./mixins/mesh/prometheus.ts";
 import { redisCacher } from "./mixins/mesh/redis-cacher.ts";
+import { registerSharding } from "./mixins/mesh/sharding.ts";
 import { trace } from "./mixins/mesh/trace.ts";
 import { transporterWatch } from "./mixins/mesh/transporter-watch.ts";
 import { BuiltInValidator, checkParams } from "./mixins/mesh/zod-validator.ts";
 import { provideRuntime } from "./mixins/runtime.ts";
 
 export default function brokerOptions(config: Config, keys: KeyRing): BrokerOptions {
+  registerSharding();
   const metrics = new Prometheus();
   const provide = (broker: ServiceBroker) => {
     provideRuntime(broker, {
@@ -46,7 +48,7 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
     // A node that was killed is out of rotation within four seconds: Moleculer counts whole seconds.
     heartbeatInterval: 1,
     heartbeatTimeout: 2,
-    // A local service is not preferred: that would pass by the Shard strategy, and all nodes would write each conversation.
+    // A local service is not preferred: that would pass by the sharding, and all nodes would write each conversation.
     registry: { strategy: "RoundRobin", preferLocal: false, stopDelay: config.cluster ? 500 : 0 },
 
     requestTimeout: config.REQUEST_TIMEOUT_MS,

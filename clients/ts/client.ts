@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { Tokens } from "../../services/auth/auth.contract.ts";
 import type { Chat, ChatSummary, Message } from "../../services/chat/chat.contract.ts";
+import type { Room, RoomMember, RoomSummary } from "../../services/rooms/rooms.contract.ts";
 import { LiveConnection } from "./live-connection.ts";
 import { SteadyConnection } from "./steady-connection.ts";
 import type { SteadyOptions } from "./steady-options.ts";
@@ -38,6 +39,14 @@ export class ApiError extends Error {
     this.problem = problem;
   }
 }
+
+type Page = { limit?: number; cursor?: string };
+
+/** A conversation's id says what it is. */
+const pathOf = (id: string) => (Number(id.at(-1)) % 2 === 1 ? `/v1/rooms/${id}` : `/v1/chats/${id}`);
+
+const search = (query: object) =>
+  new URLSearchParams(Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]));
 
 export class VecheClient {
   readonly baseUrl: string;
@@ -76,11 +85,37 @@ export class VecheClient {
     }
   }
 
-  listChats(
-    query: { limit?: number; cursor?: string } = {},
-  ): Promise<{ chats: ChatSummary[]; next_cursor: string | null }> {
-    const given = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
-    return this.request("GET", `/v1/chats?${new URLSearchParams(given)}`);
+  listChats(query: Page = {}): Promise<{ chats: ChatSummary[]; next_cursor: string | null }> {
+    return this.request("GET", `/v1/chats?${search(query)}`);
+  }
+
+  createRoom(room: { name: string; is_private?: boolean }): Promise<Room> {
+    return this.request("POST", "/v1/rooms", room);
+  }
+
+  /** One's own, or all that are open. */
+  listRooms(
+    query: Page & { public?: boolean } = {},
+  ): Promise<{ rooms: RoomSummary[]; next_cursor: string | null }> {
+    return this.request("GET", `/v1/rooms?${search(query)}`);
+  }
+
+  joinRoom(id: string): Promise<RoomMember> {
+    return this.request("POST", `/v1/rooms/${id}/join`);
+  }
+
+  /** When it resolves, nothing of the room can be read any more. */
+  async leaveRoom(id: string): Promise<void> {
+    await this.request("POST", `/v1/rooms/${id}/leave`);
+  }
+
+  /** Makes somebody a member at once. */
+  invite(id: string, user_id: string): Promise<RoomMember> {
+    return this.request("POST", `/v1/rooms/${id}/invite`, { user_id });
+  }
+
+  async removeMember(id: string, user_id: string): Promise<void> {
+    await this.request("DELETE", `/v1/rooms/${id}/members/${user_id}`);
   }
 
   getChat(id: string): Promise<Chat> {
@@ -89,28 +124,24 @@ export class VecheClient {
 
   /** @param nonce the same one for each try of the same message */
   sendMessage(id: string, text: string, nonce: string = crypto.randomUUID()): Promise<Message> {
-    return this.request("POST", `/v1/chats/${id}/messages`, { text, nonce });
+    return this.request("POST", `${pathOf(id)}/messages`, { text, nonce });
   }
 
   editMessage(id: string, seq: number, text: string, nonce: string = crypto.randomUUID()): Promise<Message> {
-    return this.request("PATCH", `/v1/chats/${id}/messages/${seq}`, { text, nonce });
+    return this.request("PATCH", `${pathOf(id)}/messages/${seq}`, { text, nonce });
   }
 
   deleteMessage(id: string, seq: number, nonce: string = crypto.randomUUID()): Promise<Message> {
-    return this.request("DELETE", `/v1/chats/${id}/messages/${seq}?nonce=${nonce}`);
+    return this.request("DELETE", `${pathOf(id)}/messages/${seq}?nonce=${nonce}`);
   }
 
   /** @returns what counts as read now, and how many messages are behind it */
   markRead(id: string, seq: number): Promise<{ seq: number; unread_count: number }> {
-    return this.request("POST", `/v1/chats/${id}/read`, { seq });
+    return this.request("POST", `${pathOf(id)}/read`, { seq });
   }
 
-  listMessages(
-    id: string,
-    query: { limit?: number; cursor?: string; after?: number } = {},
-  ): Promise<MessagePage> {
-    const given = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
-    return this.request("GET", `/v1/chats/${id}/messages?${new URLSearchParams(given)}`);
+  listMessages(id: string, query: Page & { after?: number } = {}): Promise<MessagePage> {
+    return this.request("GET", `${pathOf(id)}/messages?${search(query)}`);
   }
 
   /** A pair of tokens in the place of the one in use. */

@@ -1,5 +1,6 @@
 /** A WebSocket to `/v1/ws`: subscriptions that show each entry once and in order, and sends that are acknowledged. */
 import type { Chat, Message } from "../../services/chat/chat.contract.ts";
+import type { Room } from "../../services/rooms/rooms.contract.ts";
 
 export interface Ack {
   seq: number;
@@ -36,6 +37,8 @@ export interface Callbacks {
   /** Everything up to `seq`. */
   onRead?(read: Signal & { seq: number }): void;
   onTyping?(typing: Signal): void;
+  /** Nothing more comes: one is no longer a member, or the conversation is gone. */
+  onEnded?(): void;
 }
 
 /** How a connection ended. 4001: sign in again; 1001, 4008 and those of the network: connect again and resume. */
@@ -74,9 +77,13 @@ export class LiveConnection {
   readonly #socket: WebSocket;
   readonly #sends = new Map<string, Waiting<Ack>>();
   readonly #following = new Map<string, Following>();
+  /** Those that the server has not confirmed yet. */
+  readonly #unsubscribing: string[] = [];
   #ready: Waiting<void> | undefined;
   /** Called when somebody opens a chat with this user. May be missed: the list of chats has it. */
   onChatCreated: ((chat: Chat) => void) | undefined;
+  /** Called when somebody makes this user a member. May be missed: the list of rooms has it. */
+  onRoomJoined: ((room: Room) => void) | undefined;
 
   private constructor(url: string, token: string) {
     this.#socket = new WebSocket(url);
@@ -113,6 +120,7 @@ export class LiveConnection {
 
   unsubscribe(conversation: string): void {
     this.#following.delete(keptId(conversation));
+    this.#unsubscribing.push(keptId(conversation));
     this.#push({ op: "unsubscribe", conversation });
   }
 
@@ -180,6 +188,12 @@ export class LiveConnection {
       case "chat_created":
         this.onChatCreated?.(frame.chat as Chat);
         break;
+      case "room_joined":
+        this.onRoomJoined?.(frame.room as Room);
+        break;
+      case "unsubscribed":
+        this.#ended(String(frame.conversation));
+        break;
       case "read":
         following?.show.onRead?.(frame as unknown as Signal & { seq: number });
         break;
@@ -189,6 +203,18 @@ export class LiveConnection {
       case "error":
         this.#refused(frame, following);
     }
+  }
+
+  /** One's own unsubscribing is confirmed, or the server has ended a subscription by itself. */
+  #ended(conversation: string): void {
+    const own = this.#unsubscribing.indexOf(conversation);
+    if (own >= 0) {
+      this.#unsubscribing.splice(own, 1);
+      return;
+    }
+    const following = this.#following.get(conversation);
+    this.#following.delete(conversation);
+    following?.show.onEnded?.();
   }
 
   #refused(frame: Frame, following: Following | undefined): void {

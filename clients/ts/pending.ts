@@ -1,11 +1,10 @@
 /** What outlives a single connection: subscriptions, and messages that are not acknowledged. */
-import type { Message } from "../../services/chat/chat.contract.ts";
-import { type Ack, FrameError } from "./live-connection.ts";
+import { type Ack, type Callbacks, FrameError } from "./live-connection.ts";
 
 export interface Following {
   /** The last one shown; undefined while only what is new is wanted and nothing is known yet. */
   seq: number | undefined;
-  onMessage(message: Message): void;
+  show: Callbacks;
   onRefused(error: Error): void;
 }
 

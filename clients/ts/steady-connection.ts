@@ -2,8 +2,7 @@
  * A live connection that comes back: when it is lost it connects again, after a pause that grows, resumes each subscription behind
  * the last entry shown, and sends again, with its nonce, what was not acknowledged. So nothing is shown or sent twice.
  */
-import type { Message } from "../../services/chat/chat.contract.ts";
-import { type Ack, type Closed, LiveConnection } from "./live-connection.ts";
+import { type Ack, type Callbacks, type Closed, LiveConnection } from "./live-connection.ts";
 import { pauseBefore, Schedule } from "./pacing.ts";
 import { type Following, mayPass, type Sending } from "./pending.ts";
 import type { SteadyOptions } from "./steady-options.ts";
@@ -30,16 +29,21 @@ export class SteadyConnection {
   }
 
   /**
-   * @param onMessage called once for each entry, in order, over all reconnects
+   * @param show the callback for messages, or all of them; called once for each entry, in order, over all reconnects
    * @param after the last seq that is known; without it only what is new comes
    * @param onRefused called when it can't go on: not a member, no such conversation
    */
   subscribe(
     conversation: string,
-    onMessage: (message: Message) => void,
+    show: Callbacks["onMessage"] | Callbacks,
     { after, onRefused = () => {} }: { after?: number; onRefused?(error: Error): void } = {},
   ): void {
-    this.#following.set(conversation, { seq: after, onMessage, onRefused });
+    const given = typeof show === "function" ? { onMessage: show } : show;
+    const onEnded = () => {
+      this.#following.delete(conversation);
+      given.onEnded?.();
+    };
+    this.#following.set(conversation, { seq: after, show: { ...given, onEnded }, onRefused });
     if (this.#connection) this.#follow(this.#connection, conversation);
   }
 
@@ -71,7 +75,8 @@ export class SteadyConnection {
     try {
       const token = await this.#options.token();
       if (this.#closed) return;
-      const connection = await LiveConnection.open(this.#options.url, token);
+      const { url } = this.#options;
+      const connection = await LiveConnection.open(typeof url === "string" ? url : url(), token);
       if (this.#closed) return void connection.close();
       this.#begin(connection, token);
     } catch (error) {
@@ -121,7 +126,7 @@ export class SteadyConnection {
     this.#paced(connection, () => {
       const following = this.#following.get(conversation);
       if (!following) return;
-      connection.subscribe(conversation, following.onMessage, following.seq).then(
+      connection.subscribe(conversation, following.show, following.seq).then(
         (tail) => {
           following.seq ??= tail;
         },

@@ -47,6 +47,7 @@ const BROKEN = "Something went wrong on our side. The request id tells the opera
 const OF_THE_MESH: Readonly<Record<string, [ErrorCode, string]>> = {
   SERVICE_NOT_FOUND: ["UNAVAILABLE", BUSY],
   SERVICE_NOT_AVAILABLE: ["UNAVAILABLE", BUSY],
+  INVALID_ENDPOINT: ["UNAVAILABLE", BUSY],
   REQUEST_REJECTED: ["UNAVAILABLE", BUSY],
   QUEUE_FULL: ["UNAVAILABLE", BUSY],
   BAD_GATEWAY: ["UNAVAILABLE", BUSY],

@@ -5,6 +5,7 @@ import type { ConversationId } from "../../lib/ids.ts";
 import { callerOf, implement } from "../../mixins/actions.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
 import { consume } from "../../mixins/durable-events/durable-events.ts";
+import { shardedBy } from "../../mixins/mesh/sharding.ts";
 import {
   conversationSubject,
   realtimeBus,
@@ -42,7 +43,7 @@ type ChatService = WithCollections<typeof chatCollections> &
 /** Of the question who may write, which others wait behind. */
 const ASK_ROOMS_TIMEOUT_MS = 2_000;
 
-const byConversation = { strategy: "Shard", strategyOptions: { shardKey: "id" } };
+const byConversation = shardedBy("id");
 
 export default defineService<ChatService>({
   name: "chat",

@@ -1,14 +1,11 @@
 /** Lists of rooms: one's own with what is unread, and all that are open. */
-import type { z } from "zod";
 import type { ResultOf } from "../../lib/contract.ts";
 import { decodeCursor, toPage } from "../../lib/cursors.ts";
 import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Memberships } from "./memberships.ts";
-import type { RoomSummary as RoomSummarySchema } from "./rooms.contract.ts";
+import type { RoomSummary } from "./rooms.contract.ts";
 import type { Rooms } from "./rooms.ts";
 import { roleOf, roomOf } from "./standing.ts";
-
-type RoomSummary = z.output<typeof RoomSummarySchema>;
 
 interface Page {
   limit: number;

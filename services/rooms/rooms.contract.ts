@@ -30,6 +30,8 @@ export const Room = z
   })
   .meta({ id: "Room" });
 
+export type Room = z.output<typeof Room>;
+
 export const RoomSummary = Room.extend({
   role: Role.nullable().describe("one's own; null where one is no member"),
   ...ConversationState.partial().shape,
@@ -40,6 +42,9 @@ export const RoomSummary = Room.extend({
 export const RoomMember = z
   .object({ user_id: z.string(), role: Role, joined_at_unix_ms: z.int() })
   .meta({ id: "RoomMember" });
+
+export type RoomSummary = z.output<typeof RoomSummary>;
+export type RoomMember = z.output<typeof RoomMember>;
 
 const id = ConversationIdSchema;
 

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { permissionDenied } from "../../lib/errors.ts";
 import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Memberships } from "./memberships.ts";
-import type { Role as RoleSchema, RoomMember, Room as RoomSchema } from "./rooms.contract.ts";
+import type { Role as RoleSchema, Room, RoomMember } from "./rooms.contract.ts";
 import type { MemberDocument } from "./rooms.store.ts";
 import { noSuchRoom, type OpenRoom, type Rooms } from "./rooms.ts";
 
@@ -56,13 +56,13 @@ export function assertModerator({ role }: Standing): void {
 export const roleOf = (room: OpenRoom, member: MemberDocument): Role =>
   room.owner_id === member.user_id ? "owner" : member.role;
 
-export const memberOf = (room: OpenRoom, member: MemberDocument): z.output<typeof RoomMember> => ({
+export const memberOf = (room: OpenRoom, member: MemberDocument): RoomMember => ({
   user_id: member.user_id,
   role: roleOf(room, member),
   joined_at_unix_ms: member.joined_at,
 });
 
-export const roomOf = (room: OpenRoom): z.output<typeof RoomSchema> => ({
+export const roomOf = (room: OpenRoom): Room => ({
   id: room._id,
   name: room.name,
   is_private: room.is_private,

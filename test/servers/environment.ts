@@ -24,7 +24,7 @@ export default class ClusterEnvironment extends TestEnvironment {
   }
 
   handleTestEvent(event: Circus.AsyncEvent | Circus.SyncEvent): void {
-    if (event.name === "hook_failure" || event.name === "error") this.#suite.failed = true;
+    if (["hook_failure", "test_fn_failure", "error"].includes(event.name)) this.#suite.failed = true;
     if (event.name === "test_done" && event.test.errors.length > 0) this.#suite.failed = true;
   }
 }
