@@ -29,25 +29,30 @@ export class Mending {
     this.#counts = counts;
   }
 
-  /**
-   * Settles pairs that a crash left, counts anew where that is needed, and takes away empty pairs.
-   * @param staleMs after which time no change is still under way
-   */
+  /** Settles pairs that a crash left, counts anew where that is needed, and takes away what says nothing any more. */
   async sweep(staleMs: number, signal?: AbortSignal): Promise<void> {
-    const { pairs } = this.#collections;
-    const stale = { $lte: Date.now() - staleMs };
-    const unsettled = await pairs.find(
-      { unsettled_since: stale },
+    await this.settleLeft(staleMs, signal);
+    await this.#counts.sweep(signal);
+    await this.purgeIdle(staleMs, signal);
+  }
+
+  /** @param staleMs after which time a change was probably left by a crash; one that is still under way is not harmed */
+  async settleLeft(staleMs: number, signal?: AbortSignal): Promise<void> {
+    const unsettled = await this.#collections.pairs.find(
+      { unsettled_since: { $lte: Date.now() - staleMs } },
       { sort: { unsettled_since: 1 }, limit: PORTION },
     );
     await each(unsettled, ({ _id }) => this.#pairs.settle(_id), signal);
-    await this.#counts.sweep(signal);
-    const idle = await pairs.find({ idle_after: stale }, { sort: { idle_after: 1 }, limit: PORTION });
-    await each(
-      idle.filter(({ unsettled_since }) => unsettled_since === undefined),
-      (pair) => this.#purge(pair),
-      signal,
+  }
+
+  /** @param staleMs after which time no change is still under way: an older version would find no newer one */
+  async purgeIdle(staleMs: number, signal?: AbortSignal): Promise<void> {
+    const idle = await this.#collections.pairs.find(
+      { idle_after: { $lte: Date.now() - staleMs } },
+      { sort: { idle_after: 1 }, limit: PORTION },
     );
+    const settled = idle.filter(({ unsettled_since }) => unsettled_since === undefined);
+    await each(settled, (pair) => this.#purge(pair), signal);
   }
 
   /**
