@@ -220,6 +220,6 @@ test("whatever the order, and whoever dies, lists and counts are the truth once 
   });
   await fc.assert(
     property.beforeEach(async () => clear()),
-    { numRuns: Number(process.env.RUNS ?? 300) },
+    { numRuns: Number(process.env.RUNS ?? 1_000) },
   );
 }, 120_000);
