@@ -12,7 +12,7 @@ beforeAll(async () => {
     nodes: {
       "gateway-1": ["api"],
       "gateway-2": ["api"],
-      "core-1": ["auth", "session", "users", "chat"],
+      "core-1": ["auth", "session", "users", "chat", "rooms"],
       "social-1": ["social"],
       "social-2": ["social"],
     },
