@@ -20,9 +20,11 @@ import { socialCollections } from "./social.store.ts";
 type Kept = Collections<typeof socialCollections>;
 
 const USERS = Array.from({ length: 5 }, (_, i) => String(i + 1).padStart(16, "0") as UserId);
+/** Whose account is deleted, perhaps while all the rest happens, and certainly afterwards. */
+const FORGOTTEN = USERS[1] as UserId;
 const CHANGES = [
   ...["request", "request", "accept", "accept", "decline", "cancel", "remove"],
-  ...["follow", "follow", "unfollow", "block", "unblock", "sweep"],
+  ...["follow", "follow", "unfollow", "block", "unblock", "sweep", "forget"],
 ] as const;
 
 let open: OpenCollection<Document>[];
@@ -106,6 +108,7 @@ async function perform({ pairs, mending, counts }: Process, { change, by, to }: 
     await mending.settleLeft(0);
     return counts.sweep();
   }
+  if (change === "forget") return mending.forgetUser(FORGOTTEN, 1);
   const [me, other] = [USERS[by], USERS[to]];
   if (me === undefined || other === undefined || me === other) return;
   const request = (await kept.pairs.findById(rules.pairId(me, other)))?.request?.id ?? "none";
@@ -217,9 +220,14 @@ test("whatever the order, and whoever dies, lists and counts are the truth once 
     await expectTruth();
     await sweeper.mending.sweep(0);
     await expectTruth();
+    for (const round of [1, 2]) await sweeper.mending.forgetUser(FORGOTTEN, round);
+    await sweeper.counts.sweep();
+    await expectTruth();
+    const left = await Promise.all(open.map((each) => each.page({ prefix: "", limit: 1_000 })));
+    expect(JSON.stringify(left)).not.toContain(FORGOTTEN);
   });
   await fc.assert(
     property.beforeEach(async () => clear()),
-    { numRuns: Number(process.env.RUNS ?? 1_000) },
+    { numRuns: Number(process.env.RUNS ?? 500) },
   );
 }, 120_000);
