@@ -188,3 +188,27 @@ test.each<[string, number, (() => Promise<void>) | undefined]>([
   },
   120_000,
 );
+
+test("of a deleted account nothing is left in the lists and counts of others, though a process was killed meanwhile", async () => {
+  const [ann, ...others] = (await Promise.all(
+    Array.from({ length: 12 }, (_, i) => signUp(gateways[i % 2] ?? "")),
+  )) as [SignedUp, ...SignedUp[]];
+  for (const other of others) {
+    await api("POST", `/v1/friends/${ann.userId}/request`, other);
+    await api("POST", `/v1/friends/${other.userId}/request`, ann);
+    await api("POST", `/v1/follows/${ann.userId}`, other);
+  }
+  const { accessToken: token, password } = ann;
+  await request(gateways[0] ?? "", "DELETE", "/v1/account", { token, body: { password } });
+  await cluster.node("social-1").kill();
+  await cluster.node("social-1").start();
+  const nothing = { friends: [], incoming: [], outgoing: [], following: [], followers: [], blocks: [] };
+  await eventually(
+    async () => {
+      for (const other of others) expect(await listsOf(other)).toEqual(nothing);
+    },
+    { within: 60_000, every: 250 },
+  );
+  const late = await api("POST", `/v1/follows/${ann.userId}`, others[0] as SignedUp);
+  expect(late.status).toBe(404);
+});
