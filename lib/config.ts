@@ -45,6 +45,8 @@ export const Variables = z.object({
   SIGN_IN_LOCK_S: integer(1, 86_400).default(900),
   REGISTRATIONS_PER_ADDRESS_PER_HOUR: integer(1, 1_000_000).default(100),
 
+  FRIEND_REQUEST_AGAIN_S: integer(0, 31_536_000).default(86_400),
+
   TRUST_PROXY: list.refine(isAddressList, ADDRESS_LIST_RULE).default([]),
   CORS_ORIGIN: list.default([]),
   PUBLIC_URL: optional(url("http:", "https:")),

@@ -32,8 +32,9 @@ beforeAll(async () => {
     name: uniqueName("r"),
     is_private: true,
   });
+  const asked = await api("POST", `/v1/friends/${bob.userId}/request`, ann.accessToken);
   world = {
-    ...{ ann, bob, eve, annsNickname, annsSession },
+    ...{ ann, bob, eve, annsNickname, annsSession, friendRequest: String(asked.body.request_id) },
     ...{ chat: String(chat.body.chat_id), room: String(room.id) },
   };
   await api("POST", `/v1/chats/${world.chat}/messages`, ann.accessToken, { text: "Only for Bob." });
@@ -53,6 +54,7 @@ async function annsThings() {
   const paths = [
     ...["/v1/me", "/v1/sessions", `/v1/chats/${chat}`, `/v1/chats/${chat}/messages`],
     ...["", "/members", "/messages"].map((part) => `/v1/rooms/${room}${part}`),
+    "/v1/friends/requests?direction=outgoing",
   ];
   const answers = await Promise.all(paths.map((path) => api("GET", path, world.ann.accessToken)));
   return answers.map(({ status, body }) => ({ status, body }));

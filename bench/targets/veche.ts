@@ -13,7 +13,7 @@ process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
 process.on("disconnect", () => process.exit(0));
 process.on("SIGTERM", () => process.exit(0));
 
-const broker = makeBroker(
+export const broker = makeBroker(
   loadConfig({
     PORT: "0",
     DATA_DIR: directory,

@@ -4,12 +4,14 @@ import { authContract } from "../auth/auth.contract.ts";
 import { chatContract } from "../chat/chat.contract.ts";
 import { roomsContract } from "../rooms/rooms.contract.ts";
 import { sessionContract } from "../session/session.contract.ts";
+import { socialContract } from "../social/social.contract.ts";
 import { usersContract } from "../users/users.contract.ts";
 
 const contracts: Readonly<Record<string, ActionContract>> = {
   ...authContract,
   ...sessionContract,
   ...usersContract,
+  ...socialContract,
   ...chatContract,
   ...roomsContract,
 };

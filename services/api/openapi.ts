@@ -10,6 +10,9 @@ const TAGS: Readonly<Record<string, string>> = {
   sessions: "Where an account is signed in",
   account: "What one signs in with",
   profiles: "How users show themselves to others",
+  friends: "Friend requests and friendships",
+  follows: "Whom one follows, and who follows",
+  blocks: "Whom one wants nothing to do with",
   chats: "Direct chats and their messages",
 };
 

@@ -1,6 +1,6 @@
 /** Profiles: made with their accounts, shown to others, found by nickname. */
 import type { z } from "zod";
-import { decodeCursor, toPage } from "../../lib/cursors.ts";
+import { decodeCursor, encodeCursor, MAX_LIMIT, toPage } from "../../lib/cursors.ts";
 import { alreadyExists, DuplicateKey, notFound } from "../../lib/errors.ts";
 import type { UserId } from "../../lib/ids.ts";
 import type { Claims } from "../../mixins/claims.ts";
@@ -12,6 +12,22 @@ export type Profile = z.output<typeof ProfileSchema>;
 type Editable = Omit<ProfileDocument, "_id" | "wish" | "created_at">;
 /** A field that is null is cleared, one that is absent stays. */
 export type ProfileChanges = { [F in keyof Editable]?: Editable[F] | null | undefined };
+
+/** @property hiddenAmong which of some users, 100 at most, are not shown to the one who asks */
+export interface WantedPage {
+  limit: number;
+  cursor: string | undefined;
+  hiddenAmong(ids: string[]): Promise<ReadonlySet<string>>;
+}
+
+interface ProfileList {
+  list: string;
+  index: "nickname" | "_id";
+  prefix: string;
+  keyOf(row: ProfileDocument): string;
+}
+
+const MAX_READS = 10;
 
 export class Profiles {
   readonly #profiles: Collection<ProfileDocument>;
@@ -70,25 +86,14 @@ export class Profiles {
   }
 
   /** By nickname, from the first that starts with the query on. */
-  async search(query: string, limit: number, cursor: string | undefined) {
-    const list = `search:${query}`;
-    const rows = await this.#profiles.page({
-      index: "nickname",
-      prefix: query,
-      ...(cursor === undefined ? {} : { after: decodeCursor(list, cursor) }),
-      limit: limit + 1,
-    });
-    return page(list, rows, limit, (row) => row.nickname ?? "");
+  search(query: string, wanted: WantedPage) {
+    const keyOf = (row: ProfileDocument) => row.nickname ?? "";
+    return this.#page({ list: `search:${query}`, index: "nickname", prefix: query, keyOf }, wanted);
   }
 
   /** All, in the order in which they came. */
-  async list(limit: number, cursor: string | undefined) {
-    const rows = await this.#profiles.page({
-      prefix: "",
-      ...(cursor === undefined ? {} : { after: decodeCursor("profiles", cursor) }),
-      limit: limit + 1,
-    });
-    return page("profiles", rows, limit, (row) => row._id);
+  list(wanted: WantedPage) {
+    return this.#page({ list: "profiles", index: "_id", prefix: "", keyOf: (row) => row._id }, wanted);
   }
 
   /** Can be repeated. */
@@ -97,6 +102,26 @@ export class Profiles {
     if (!profile) return;
     await this.#claims.releaseAll(profile, ["nickname"]);
     await this.#profiles.deleteOne({ _id: id });
+  }
+
+  /** Reads on behind those that are hidden, until the page is full. Where many are, it may be short, and says where to go on. */
+  async #page({ list, index, prefix, keyOf }: ProfileList, { limit, cursor, hiddenAmong }: WantedPage) {
+    const visible: ProfileDocument[] = [];
+    let after = cursor === undefined ? undefined : decodeCursor(list, cursor);
+    for (let read = 0; read < MAX_READS; read += 1) {
+      const asked = Math.min(MAX_LIMIT, limit + 1 - visible.length);
+      const from = after === undefined ? {} : { after };
+      const rows = await this.#profiles.page({ index, prefix, ...from, limit: asked });
+      const last = rows.at(-1);
+      if (last) after = keyOf(last);
+      const hidden = await hiddenAmong(rows.map(({ _id }) => _id));
+      visible.push(...rows.filter(({ _id }) => !hidden.has(_id)));
+      if (rows.length < asked || visible.length > limit) {
+        const { items, next_cursor } = toPage(list, visible, limit, keyOf);
+        return { results: items.map(shown), next_cursor };
+      }
+    }
+    return { results: visible.map(shown), next_cursor: encodeCursor(list, after ?? "") };
   }
 
   async #document(id: UserId): Promise<ProfileDocument> {
@@ -115,7 +140,7 @@ export class Profiles {
   }
 }
 
-const noSuchUser = () => notFound("There is no such user.");
+export const noSuchUser = () => notFound("There is no such user.");
 
 function asUpdate(changes: Omit<ProfileChanges, "nickname">): Update<ProfileDocument> {
   const given = Object.entries(changes).filter(([, value]) => value !== undefined);
@@ -123,11 +148,6 @@ function asUpdate(changes: Omit<ProfileChanges, "nickname">): Update<ProfileDocu
     $set: Object.fromEntries(given.filter(([, value]) => value !== null)),
     $unset: Object.fromEntries(given.filter(([, value]) => value === null).map(([field]) => [field, true])),
   } as Update<ProfileDocument>;
-}
-
-function page(list: string, rows: ProfileDocument[], limit: number, keyOf: (row: ProfileDocument) => string) {
-  const { items, next_cursor } = toPage(list, rows, limit, keyOf);
-  return { results: items.map(shown), next_cursor };
 }
 
 const shown = (row: ProfileDocument): Profile => ({

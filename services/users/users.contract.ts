@@ -103,6 +103,13 @@ export const usersContract = defineContract({
     params: z.strictObject(pageParams),
     result: z.object({ results: z.array(Profile), next_cursor: z.string().nullable() }),
   },
+  /** Whoever asks: who may see it is the caller's to check. */
+  "v1.users.readProfile": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ id: UserIdSchema }),
+    result: Profile,
+  },
   /** With the account that is being made; ALREADY_EXISTS when the nickname is taken, and then nothing is kept. */
   "v1.users.prepareProfile": {
     audience: "services",

@@ -2,7 +2,7 @@
 import type { ServiceBroker } from "moleculer";
 import { call } from "../../lib/contract.ts";
 import type { UserId } from "../../lib/ids.ts";
-import { callerOf, implement } from "../../mixins/actions.ts";
+import { type ActionContext, callerOf, implement } from "../../mixins/actions.ts";
 import { cachedBy, forget, forgetting } from "../../mixins/cached.ts";
 import { Claims } from "../../mixins/claims.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
@@ -11,7 +11,7 @@ import { runtimeOf } from "../../mixins/runtime.ts";
 import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
 import { UserDeleted } from "../auth/auth.contract.ts";
-import { Profiles } from "./profiles.ts";
+import { noSuchUser, Profiles } from "./profiles.ts";
 import { usersContract } from "./users.contract.ts";
 import { type ProfileDocument, usersCollections } from "./users.store.ts";
 
@@ -50,11 +50,19 @@ export default defineService<UsersService>({
         await forgetProfile(this.broker, id);
         return profile;
       },
-      "v1.users.getProfileById"(ctx) {
-        return this.profiles.get(ctx.params.id);
+      async "v1.users.getProfileById"(ctx) {
+        const { id } = ctx.params;
+        // Together: who is blocked waits for nothing that others don't wait for.
+        const [profile] = await Promise.all([call(ctx, "v1.users.readProfile", { id }), mustSee(ctx, id)]);
+        return profile;
       },
-      "v1.users.getProfileByNickname"(ctx) {
-        return this.profiles.getByNickname(ctx.params.nickname);
+      async "v1.users.getProfileByNickname"(ctx) {
+        const profile = await this.profiles.getByNickname(ctx.params.nickname);
+        await mustSee(ctx, profile.id);
+        return profile;
+      },
+      "v1.users.readProfile"(ctx) {
+        return this.profiles.get(ctx.params.id);
       },
       async "v1.users.getMe"(ctx) {
         const [profile, account] = await Promise.all([
@@ -65,10 +73,11 @@ export default defineService<UsersService>({
       },
       "v1.users.searchByNickname"(ctx) {
         const { query, limit, cursor } = ctx.params;
-        return this.profiles.search(query, limit, cursor);
+        return this.profiles.search(query, { limit, cursor, hiddenAmong: hiddenFrom(ctx) });
       },
       "v1.users.listProfiles"(ctx) {
-        return this.profiles.list(ctx.params.limit, ctx.params.cursor);
+        const { limit, cursor } = ctx.params;
+        return this.profiles.list({ limit, cursor, hiddenAmong: hiddenFrom(ctx) });
       },
       async "v1.users.prepareProfile"(ctx) {
         await this.profiles.prepare(ctx.params.user_id, ctx.params.nickname);
@@ -83,7 +92,7 @@ export default defineService<UsersService>({
         return { exists: await this.profiles.exists(ctx.params.user_id) };
       },
     },
-    { "v1.users.getProfileById": cachedBy("id"), "v1.users.getMe": cachedBy("#user.id") },
+    { "v1.users.readProfile": cachedBy("id"), "v1.users.getMe": cachedBy("#user.id") },
   ),
 
   channels: consume<UsersService>({
@@ -105,4 +114,20 @@ export default defineService<UsersService>({
 });
 
 const forgetProfile = (broker: ServiceBroker, id: UserId) =>
-  forget(broker, ["v1.users.getProfileById", id], ["v1.users.getMe", id]);
+  forget(broker, ["v1.users.readProfile", id], ["v1.users.getMe", id]);
+
+/** For the one who asks: which of some users have blocked them. Without an answer nobody is shown. */
+const hiddenFrom =
+  (ctx: ActionContext<unknown>) =>
+  async (others: string[]): Promise<ReadonlySet<string>> => {
+    const { id } = callerOf(ctx);
+    const strangers = others.filter((other) => other !== id);
+    if (strangers.length === 0) return new Set();
+    const { hidden_ids } = await call(ctx, "v1.social.blockedAmong", { user_id: id, others: strangers });
+    return new Set(hidden_ids);
+  };
+
+/** @throws NOT_FOUND as for a user that there is not, to who was blocked */
+async function mustSee(ctx: ActionContext<unknown>, user: string): Promise<void> {
+  if ((await hiddenFrom(ctx)([user])).has(user)) throw noSuchUser();
+}

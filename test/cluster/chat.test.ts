@@ -11,7 +11,7 @@ beforeAll(async () => {
     nodes: {
       "gateway-1": ["api"],
       "gateway-2": ["api"],
-      "core-1": ["auth", "session", "users"],
+      "core-1": ["auth", "session", "users", "social", "rooms"],
       "chat-1": ["chat"],
       "chat-2": ["chat"],
     },

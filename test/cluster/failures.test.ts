@@ -12,7 +12,7 @@ const DRAIN_DELAY_MS = 500;
 beforeAll(async () => {
   cluster = await startCluster({
     nodes: Object.fromEntries(
-      ["api", "auth", "session", "users", "chat"].flatMap((service) => [
+      ["api", "auth", "session", "users", "social", "chat", "rooms"].flatMap((service) => [
         [`${service}-1`, [service]],
         [`${service}-2`, [service]],
       ]),
@@ -172,7 +172,7 @@ test("while the database is away requests that need it answer 503, and five seco
 test("a process that is started before its servers waits for them, alive and not ready", async () => {
   const servers = [cluster.nats, cluster.redis, cluster.mongo];
   await Promise.all(servers.map((server) => server.kill()));
-  const late = await cluster.add("late", ["auth", "session", "users", "chat", "api"]);
+  const late = await cluster.add("late", ["auth", "session", "users", "social", "chat", "rooms", "api"]);
   const probe = async (path: string) => (await fetch(`${late.healthUrl}${path}`)).status;
   await eventually(async () => (await probe("/healthz")) === 200);
   expect(await probe("/readyz")).toBe(503);

@@ -15,8 +15,8 @@ beforeAll(async () => {
     nodes: {
       "gateway-1": ["api"],
       "gateway-2": ["api"],
-      "core-1": ["auth", "session", "users", "chat"],
-      "core-2": ["auth", "session", "users", "chat"],
+      "core-1": ["auth", "session", "users", "social", "chat", "rooms"],
+      "core-2": ["auth", "session", "users", "social", "chat", "rooms"],
     },
     env: {
       SWEEP_INTERVAL_MS: "200",
@@ -166,7 +166,9 @@ test("an unknown email takes as long as a wrong password", async () => {
     SIGN_IN_ADDRESS_MAX_FAILURES: "1000",
   };
   const slow = await cluster.add("core-slow", ["auth"], { BCRYPT_COST: "10", NAMESPACE: "timing", ...wide });
-  const others = await cluster.add("core-timing", ["session", "users", "chat"], { NAMESPACE: "timing" });
+  const others = await cluster.add("core-timing", ["session", "users", "social", "chat", "rooms"], {
+    NAMESPACE: "timing",
+  });
   const gateway = await cluster.add("gateway-timing", ["api"], { NAMESPACE: "timing" });
   await Promise.all([slow.ready(), others.ready(), gateway.ready()]);
   const ann = await signUp(gateway.baseUrl);

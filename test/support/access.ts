@@ -12,6 +12,8 @@ export interface World {
   chat: string;
   /** A private one, of Ann's, with Bob in it. */
   room: string;
+  /** Ann asked Bob to be friends. */
+  friendRequest: string;
 }
 
 export interface Entry {
@@ -27,7 +29,9 @@ export interface Entry {
 /** Serves callers without a token. */
 const open = (_why: string): Entry => ({ kind: "open" });
 /** Has no resource of another: whom it concerns is the caller. */
-const own = (_why: string, body?: Entry["body"]): Entry => ({ kind: "own", body });
+const own = (_why: string, body?: Entry["body"], params?: Entry["params"]): Entry => ({
+  ...{ kind: "own", body, params },
+});
 /** Everybody who is signed in may. */
 const shared = (_why: string, params?: Entry["params"]): Entry => ({ kind: "shared", params });
 /** Refuses Eve what is Ann's. */
@@ -38,6 +42,9 @@ const foreign = (status: 403 | 404, more: Pick<Entry, "params" | "body">): Entry
 
 const annsChat = { params: ({ chat }: World) => ({ id: chat }) };
 const ofAnnsMessage = { params: ({ chat }: World) => ({ id: chat, seq: "1" }) };
+const annsRequest = { params: ({ friendRequest }: World) => ({ request_id: friendRequest }) };
+const withAnn = (why: string) => own(why, undefined, ({ ann }) => ({ user_id: ann.userId }));
+const ofAnn = ({ ann }: World) => ({ id: ann.userId });
 const toAnnsChat = { ...annsChat, body: () => ({ text: "I should not be here." }) };
 
 const annsRoom = { params: ({ room }: World) => ({ id: room }) };
@@ -65,6 +72,21 @@ export const entries: Record<string, Entry> = {
   })),
   "GET /v1/users/search": shared("as by id", ({ annsNickname }) => ({ query: annsNickname })),
   "GET /v1/users": shared("as by id"),
+  "POST /v1/friends/{user_id}/request": withAnn("asks for the caller"),
+  "GET /v1/friends/requests": own("lists the caller's"),
+  "POST /v1/friends/requests/{request_id}/accept": foreign(403, annsRequest),
+  "POST /v1/friends/requests/{request_id}/decline": foreign(403, annsRequest),
+  "DELETE /v1/friends/requests/{request_id}": foreign(403, annsRequest),
+  "GET /v1/friends": own("lists the caller's"),
+  "DELETE /v1/friends/{user_id}": withAnn("ends a friendship of the caller"),
+  "POST /v1/follows/{user_id}": withAnn("follows for the caller"),
+  "DELETE /v1/follows/{user_id}": withAnn("follows no more for the caller"),
+  "GET /v1/users/{id}/followers": shared("who follows whom is for all users", ofAnn),
+  "GET /v1/users/{id}/following": shared("as the followers", ofAnn),
+  "GET /v1/users/{id}/counts": shared("as the followers", ofAnn),
+  "POST /v1/blocks/{user_id}": withAnn("blocks for the caller"),
+  "DELETE /v1/blocks/{user_id}": withAnn("blocks no more for the caller"),
+  "GET /v1/blocks": own("lists the caller's"),
   "POST /v1/chats": own("opens one of the caller's", ({ eve }) => ({ participant_id: eve.userId })),
   "GET /v1/chats": own("lists the caller's"),
   "GET /v1/chats/{id}": foreign(403, annsChat),

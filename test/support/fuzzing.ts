@@ -52,6 +52,10 @@ export async function newCaller(): Promise<void> {
   for (const text of ["one", "two"]) {
     await request(veche.baseUrl, "POST", `/v1/chats/${chat}/messages`, { token, body: { text } });
   }
+  const asked = await request(veche.baseUrl, "POST", `/v1/friends/${stranger.userId}/request`, { token });
+  for (const { userId: id } of [bystander, stranger]) {
+    await request(veche.baseUrl, "POST", `/v1/follows/${id}`, { token });
+  }
   const { body: verified } = await request(veche.baseUrl, "GET", "/v1/auth/verify", {
     token: String(session.access_token),
   });
@@ -59,6 +63,7 @@ export async function newCaller(): Promise<void> {
   Object.assign(known, {
     id: [...ids, String(verified.session_id)],
     user_id: [...ids, stranger.userId],
+    request_id: [String(asked.body.request_id)],
     participant_id: [...ids, stranger.userId],
     email: [email],
     password: [password],

@@ -61,7 +61,7 @@ export interface Checkable {
 }
 
 /** Members of problems that belong to single errors; the document says that there are such, and not which. */
-const PROBLEM_EXTENSIONS = ["chat_id"];
+const PROBLEM_EXTENSIONS = ["chat_id", "friend_request_id"];
 const JSON_TYPE = "application/json";
 const PROBLEM_TYPE = "application/problem+json";
 

@@ -6,12 +6,14 @@ import { profileRoutes } from "./profiles.ts";
 import { roomRoutes } from "./rooms.ts";
 import type { Route } from "./route.ts";
 import { sessionRoutes } from "./sessions.ts";
+import { socialRoutes } from "./social.ts";
 
 export const routes: readonly Route[] = [
   ...authRoutes,
   ...sessionRoutes,
   ...accountRoutes,
   ...profileRoutes,
+  ...socialRoutes,
   ...chatRoutes,
   ...roomRoutes,
 ];
