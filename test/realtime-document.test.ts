@@ -24,8 +24,9 @@ test("its limits are those of the code", () => {
     `${limits.authDeadlineMs / 1000} s`,
     `${limits.heartbeatMs / 1000} s`,
     `${limits.closeMs / 1000} s`,
+    `${limits.tailCheckMs / 1000} s`,
   ]);
-  expect(Object.keys(limits)).toHaveLength(9);
+  expect(Object.keys(limits)).toHaveLength(10);
 });
 
 test("its close codes are those of the code, and ws's own for a frame too large", () => {

@@ -63,8 +63,15 @@ export const Closing = z.object({ closed: z.literal(true) });
 /** What others who read along are told, and what is not kept. `frame` goes to the clients of all users but `from`. */
 export const Signal = z.object({ from: z.string(), frame: z.string() });
 
+/** How many conversations one call compares. */
+export const MAX_TAILS = 1_000;
+
+/** That a conversation's log goes up to `seq`, or was seen to. */
+export const TailSeq = z.strictObject({ conversation: ConversationIdSchema, seq });
+
 export type Closing = z.output<typeof Closing>;
 export type ConversationState = z.output<typeof ConversationState>;
+export type TailSeq = z.input<typeof TailSeq>;
 export type Signal = z.output<typeof Signal>;
 export type Chat = z.output<typeof Chat>;
 export type ChatSummary = z.output<typeof ChatSummary>;
@@ -203,6 +210,13 @@ export const chatContract = defineContract({
       limit: z.int().min(1).max(MAX_LIMIT),
     }),
     result: z.object({ entries: z.array(Entry) }),
+  },
+  /** For gateways: which of these conversations go further than `seq`. One read, however many they are. */
+  "v1.chat.compareTails": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ tails: z.array(TailSeq).max(MAX_TAILS) }),
+    result: z.object({ further: z.array(TailSeq).describe("only those, each with a seq that it reaches") }),
   },
 });
 

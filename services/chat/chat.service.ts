@@ -144,6 +144,10 @@ export default defineService<ChatService>({
         const entries = await this.log.readForward(conversation, after, limit);
         return { entries: entries.map(publishedOf) };
       },
+      async "v1.chat.compareTails"(ctx) {
+        const next = await this.log.findNext(ctx.params.tails);
+        return { further: next.map(({ conversation, seq }) => ({ conversation, seq })) };
+      },
     },
     // In steady state one process writes a conversation; correctness does not depend on it.
     {

@@ -14,6 +14,8 @@ export interface Limits {
   heartbeatMs: number;
   /** How long a client gets to answer a close. */
   closeMs: number;
+  /** Until it is found that an entry's publication was lost, where nothing else shows it. */
+  tailCheckMs: number;
 }
 
 export const DEFAULT_LIMITS: Readonly<Limits> = {
@@ -26,6 +28,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   pendingSends: 200,
   heartbeatMs: 25_000,
   closeMs: 5_000,
+  tailCheckMs: 10_000,
 };
 
 /** Those below 4000 are RFC 6455's. */
