@@ -42,10 +42,7 @@ export function framesOf(conversations: string[], token: string): fc.Arbitrary<s
 /** A frame that is larger ends the connection: that is a test of its own. */
 const fits = (text: string): boolean => Buffer.byteLength(text) < 16_000;
 
-const value = fc.oneof(
-  hostile.filter(fits),
-  fc.constantFrom(`"${"7".repeat(16)}"`, "1e400", "-1", "0.1"),
-);
+const value = fc.oneof(hostile.filter(fits), fc.constantFrom(`"${"7".repeat(16)}"`, "1e400", "-1", "0.1"));
 
 /** A field left out, given another value, given twice, or beside one that there is not. */
 const broken = (fields: Fields): fc.Arbitrary<Fields> =>
