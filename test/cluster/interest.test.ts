@@ -17,7 +17,7 @@ beforeAll(async () => {
   cluster = await startCluster({
     nodes: {
       ...Object.fromEntries(GATEWAYS.map((name) => [name, ["api"]])),
-      core: ["auth", "session", "users", "chat"],
+      core: ["auth", "session", "users", "chat", "rooms"],
     },
   });
   [ann, bob] = [await signUp("gateway-1"), await signUp("gateway-1")];

@@ -1,5 +1,4 @@
 // A chat service for the tests that dies of its last words: when they are kept, and not yet published.
-
 import type { WithBus } from "../../mixins/realtime-bus/realtime-bus.ts";
 import { configFromEnvironment, makeBroker } from "../../scripts/process.ts";
 import chatService from "../../services/chat/chat.service.ts";

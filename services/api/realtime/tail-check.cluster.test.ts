@@ -23,6 +23,8 @@ beforeAll(async () => {
   const env = { NATS_URL: nats.url, MONGO_URL: mongo.url };
   gateway = makeBroker({ ...testConfig(), cluster: true, NATS_URL: nats.url, NODE_ID: "gateway" });
   users = addUsers(gateway);
+  // Of rooms nothing is asked here, but that they are there.
+  gateway.createService({ name: "rooms", version: 1 });
   addGateway(gateway, { tailCheckMs: NEVER_MS });
   await gateway.start();
   const program = fileURLToPath(new URL("../../../test/support/last-words.ts", import.meta.url));
