@@ -8,7 +8,10 @@ import { VecheClient } from "../clients/ts/client.ts";
 import type { LiveConnection } from "../clients/ts/live-connection.ts";
 import { STATUS } from "../lib/errors.ts";
 import { newDirectChatId, newRoomId } from "../lib/ids.ts";
+import { gatewayFrames } from "../services/api/realtime/frames.ts";
 import { DEFAULT_LIMITS } from "../services/api/realtime/limits.ts";
+import { chatSignals, entryFrames } from "../services/chat/chat.contract.ts";
+import { roomSignals } from "../services/rooms/rooms.contract.ts";
 import { eventually } from "./servers/eventually.ts";
 import { startVeche, type Veche } from "./servers/processes.ts";
 import { uniqueName } from "./support/http.ts";
@@ -138,9 +141,7 @@ function highestMemory(): number {
   return Number(status.match(/^VmHWM:\s+(\d+) kB/m)?.[1]) / 1024;
 }
 
-const DOCUMENTED_OPS = new Set(
-  "ready subscribed unsubscribed ack read typing pong error message edited deleted chat_created".split(" "),
-);
+const DOCUMENTED_OPS = Object.keys({ ...gatewayFrames, ...entryFrames, ...chatSignals, ...roomSignals });
 const DOCUMENTED_CODES = new Set(Object.keys(STATUS).filter((code) => code !== "INTERNAL"));
 
 /** Sends frames on a connection of its own, and then a ping. @returns what came until the ping was answered */
