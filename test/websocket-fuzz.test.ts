@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { WebSocket } from "ws";
 import { VecheClient } from "../clients/ts/client.ts";
-import type { LiveConnection } from "../clients/ts/live-connection.ts";
 import { STATUS } from "../lib/errors.ts";
 import { newDirectChatId, newRoomId } from "../lib/ids.ts";
 import { gatewayFrames } from "../services/api/realtime/frames.ts";
@@ -16,6 +15,7 @@ import { eventually } from "./servers/eventually.ts";
 import { startVeche, type Veche } from "./servers/processes.ts";
 import { uniqueName } from "./support/http.ts";
 import { frame, handshake, OPCODE, RawWebSocket } from "./support/raw-websocket.ts";
+import { idOf, Talk } from "./support/talk.ts";
 import { framesOf } from "./support/websocket-inputs.ts";
 
 /** A talk is disturbed when an acknowledgement takes longer. */
@@ -60,80 +60,7 @@ async function signUp(): Promise<VecheClient> {
   return client;
 }
 
-const idOf = ({ tokens }: VecheClient): string => tokens?.user_id ?? "";
 const tokenOf = ({ tokens }: VecheClient): string => tokens?.access_token ?? "";
-
-/** Two people who say something to each other every few milliseconds, until it is to be judged. */
-class Talk {
-  readonly chat: string;
-  readonly #ann: VecheClient;
-  readonly #seen: { seq: number; text: string }[][] = [[], []];
-  readonly #disturbances: string[] = [];
-  #sent = 0;
-  #slowest = 0;
-  #going = true;
-  #done: Promise<unknown> = Promise.resolve();
-  #lives: LiveConnection[] = [];
-
-  private constructor(chat: string, ann: VecheClient) {
-    this.chat = chat;
-    this.#ann = ann;
-  }
-
-  static async between(ann: VecheClient, bob: VecheClient): Promise<Talk> {
-    const talk = new Talk(await ann.openChat(idOf(bob)), ann);
-    const lives = await Promise.all([ann, bob].map((client) => client.connect()));
-    for (const [i, live] of lives.entries()) {
-      const noticed = (what: string) => () => talk.#disturbances.push(what);
-      await live.subscribe(talk.chat, {
-        onMessage: ({ seq, text }) => talk.#seen[i]?.push({ seq, text }),
-        onEdited: noticed("an edit"),
-        onDeleted: noticed("a deletion"),
-        onRead: noticed("somebody reads"),
-        onTyping: noticed("somebody types"),
-      });
-      live.onChatCreated = noticed("a chat");
-      void live.closed.then(({ code }) => talk.#disturbances.push(`closed with ${code}`));
-    }
-    talk.#lives = lives;
-    talk.#done = Promise.all(lives.map((live) => talk.#say(live)));
-    return talk;
-  }
-
-  /** Ends it. @returns what each saw, what is kept, and what they noticed */
-  async judge() {
-    this.#going = false;
-    await this.#done;
-    await eventually(() => this.#seen.every((seen) => seen.length >= this.#sent));
-    const disturbances = [...this.#disturbances];
-    await Promise.all(this.#lives.map((live) => live.close()));
-    const kept: { seq: number; text: string }[] = [];
-    for (let after = 0; ; after = kept.length) {
-      const { messages } = await this.#ann.listMessages(this.chat, { after, limit: 100 });
-      if (messages.length === 0) break;
-      kept.push(...messages.map(({ seq, text }) => ({ seq, text })));
-    }
-    return { sent: this.#sent, seen: this.#seen, kept, disturbances, slowest: this.#slowest };
-  }
-
-  /** That both got something of each other since. */
-  async goesOn(): Promise<void> {
-    const before = this.#sent;
-    await eventually(() => this.#seen.every((seen) => seen.length > before + 2));
-  }
-
-  async #say(live: LiveConnection): Promise<void> {
-    while (this.#going) {
-      const before = performance.now();
-      await live.send(this.chat, `message ${++this.#sent}`).catch((error) => {
-        this.#disturbances.push(String(error));
-        this.#going = false;
-      });
-      this.#slowest = Math.max(this.#slowest, performance.now() - before);
-      await new Promise((passed) => setTimeout(passed, 20));
-    }
-  }
-}
 
 /** The most memory that the process ever held, in MiB. */
 function highestMemory(): number {
