@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
-import { CLOSE, DEFAULT_LIMITS } from "../services/api/realtime/limits.ts";
+import { CLOSE, CLOSE_MEANINGS, DEFAULT_LIMITS } from "../services/api/realtime/limits.ts";
 import { eventually } from "./servers/eventually.ts";
 import { startEmbedded } from "./support/embedded.ts";
 import { request, signUp } from "./support/http.ts";
@@ -24,13 +24,21 @@ test("its limits are those of the code", () => {
     `${limits.authDeadlineMs / 1000} s`,
     `${limits.heartbeatMs / 1000} s`,
     `${limits.closeMs / 1000} s`,
+    `${limits.tailCheckMs / 1000} s`,
   ]);
-  expect(Object.keys(limits)).toHaveLength(9);
+  expect(Object.keys(limits)).toHaveLength(10);
 });
 
 test("its close codes are those of the code, and ws's own for a frame too large", () => {
   const codes = [...section("Close codes").matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
   expect(codes).toEqual([...Object.values(CLOSE), 1009].sort((a, b) => a - b));
+  const rows = [...section("Close codes").matchAll(/^\| (\d+) \| ([^|]+) \| ([^|]+) \|$/gm)];
+  const meanings = rows.map(([, code, meaning, what]) => [code, `${meaning}: ${what}`]);
+  const known = Object.entries(CLOSE_MEANINGS).map(([code, meaning]) => [
+    code,
+    meaning.charAt(0).toLowerCase() + meaning.slice(1),
+  ]);
+  expect(meanings).toEqual(known);
 });
 
 test("its example of server-sent events works", async () => {

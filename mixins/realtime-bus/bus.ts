@@ -2,9 +2,13 @@
 import type { ConversationId, UserId } from "../../lib/ids.ts";
 
 export type Subject = `conversation.${ConversationId}` | `user.${UserId}`;
+export type SubjectKind = "conversation" | "user";
 
 export const conversationSubject = (id: ConversationId): Subject => `conversation.${id}`;
 export const userSubject = (id: UserId): Subject => `user.${id}`;
+
+export const kindOf = (subject: Subject): SubjectKind =>
+  subject.startsWith("user.") ? "user" : "conversation";
 
 export type Listener = (message: string) => void;
 

@@ -3,29 +3,46 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect, Events, type NatsConnection } from "nats";
 import type { Config } from "../../lib/config.ts";
 import { natsOptions } from "../../lib/nats-options.ts";
-import type { BusSubscription, Listener, RealtimeBus, Subject } from "./bus.ts";
+import {
+  type BusSubscription,
+  kindOf,
+  type Listener,
+  type RealtimeBus,
+  type Subject,
+  type SubjectKind,
+} from "./bus.ts";
 
 const FIRST_CONNECT_EVERY_MS = 250;
 
 export class NatsBus implements RealtimeBus {
   readonly #connection: NatsConnection;
   readonly #namespace: string;
+  readonly #onReceived: (kind: SubjectKind) => void;
   readonly #reconnected = new Set<() => void>();
   #connected = true;
 
-  constructor(connection: NatsConnection, namespace: string) {
+  constructor(connection: NatsConnection, namespace: string, onReceived: (kind: SubjectKind) => void) {
     this.#connection = connection;
     this.#namespace = namespace;
+    this.#onReceived = onReceived;
     void this.#watch();
   }
 
-  /** Waits until NATS answers. @param signal ends the waiting; then rejects with its reason */
-  static async open(config: Config, signal: AbortSignal): Promise<NatsBus> {
+  /**
+   * Waits until NATS answers.
+   * @param onReceived called with each message that comes in
+   * @param signal ends the waiting; then rejects with its reason
+   */
+  static async open(
+    config: Config,
+    onReceived: (kind: SubjectKind) => void,
+    signal: AbortSignal,
+  ): Promise<NatsBus> {
     // nats' own waiting can't be ended.
     const options = { ...natsOptions(config, `${config.NAMESPACE} realtime`), waitOnFirstConnect: false };
     for (;;) {
       const connection = await connect({ ...options, ignoreAuthErrorAbort: true }).catch(() => undefined);
-      if (connection && !signal.aborted) return new NatsBus(connection, config.NAMESPACE);
+      if (connection && !signal.aborted) return new NatsBus(connection, config.NAMESPACE, onReceived);
       await connection?.close();
       signal.throwIfAborted();
       await sleep(FIRST_CONNECT_EVERY_MS);
@@ -43,9 +60,12 @@ export class NatsBus implements RealtimeBus {
   }
 
   subscribe(subject: Subject, listener: Listener): BusSubscription {
+    const kind = kindOf(subject);
     const subscription = this.#connection.subscribe(`${this.#namespace}.${subject}`, {
       callback: (error, message) => {
-        if (!error) listener(message.string());
+        if (error) return;
+        this.#onReceived(kind);
+        listener(message.string());
       },
     });
     return {

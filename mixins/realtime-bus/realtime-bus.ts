@@ -2,7 +2,7 @@
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { unavailable } from "../../lib/errors.ts";
 import { runtimeOf } from "../runtime.ts";
-import type { RealtimeBus } from "./bus.ts";
+import type { RealtimeBus, SubjectKind } from "./bus.ts";
 import { EmbeddedBus } from "./embedded-bus.ts";
 import { NatsBus } from "./nats-bus.ts";
 
@@ -15,6 +15,9 @@ interface Shared {
   abort: AbortController;
   users: Set<Service>;
 }
+
+/** Messages that came to this process over NATS. Only what somebody here listens to does. */
+const RECEIVED = { name: "veche.realtime.received.total", labelNames: ["subject"] };
 
 const shared = new WeakMap<ServiceBroker, Shared>();
 
@@ -52,7 +55,16 @@ function open(broker: ServiceBroker): Shared {
   const { config } = runtimeOf(broker);
   const abort = new AbortController();
   const opening: Promise<RealtimeBus> = config.cluster
-    ? NatsBus.open(config, abort.signal)
+    ? NatsBus.open(config, countReceived(broker), abort.signal)
     : Promise.resolve(new EmbeddedBus());
   return { opening, abort, users: new Set() };
+}
+
+function countReceived({ metrics }: ServiceBroker): (kind: SubjectKind) => void {
+  metrics.register({
+    ...RECEIVED,
+    type: "counter",
+    description: "Messages of conversations and of users that came over NATS",
+  });
+  return (kind) => metrics.increment(RECEIVED.name, { subject: kind });
 }

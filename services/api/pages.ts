@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config } from "../../lib/config.ts";
 import type { KeyRing } from "../../lib/keys.ts";
+import { asyncApiDocument } from "./asyncapi.ts";
 import { docsFiles } from "./docs/files.ts";
 import { openApiDocument } from "./openapi.ts";
 import { routes } from "./rest/routes.ts";
@@ -14,12 +15,21 @@ const SHORTLY = "public, max-age=300";
 /** path → page; all of them answer GET and HEAD only. */
 export function pagesOf(config: Config, keys: KeyRing): ReadonlyMap<string, Page> {
   let openApi: string | undefined;
+  let asyncApi: string | undefined;
   const pages = new Map<string, Page>([
     [
       "/openapi.json",
       (_req, res) => {
         openApi ??= JSON.stringify(openApiDocument(routes, config.PUBLIC_URL));
         sendJson(res, openApi, "no-cache");
+      },
+    ],
+    [
+      "/asyncapi.json",
+      (_req, res) => {
+        const url = config.PUBLIC_URL ?? `http://localhost:${config.PORT}`;
+        asyncApi ??= JSON.stringify(asyncApiDocument(routes, url));
+        sendJson(res, asyncApi, "no-cache");
       },
     ],
     [
@@ -44,11 +54,18 @@ export function pagesOf(config: Config, keys: KeyRing): ReadonlyMap<string, Page
   return pages;
 }
 
+const FRONT = JSON.stringify({
+  name: "veche",
+  openapi: "/openapi.json",
+  asyncapi: "/asyncapi.json",
+  docs: "/docs",
+});
+
 /** A browser wants the documentation; a program, to know what this is. */
 function frontPage({ headers }: IncomingMessage, res: ServerResponse): void {
   res.setHeader("Vary", "Accept");
   if (headers.accept?.includes("text/html")) redirect(res, "docs");
-  else sendJson(res, JSON.stringify({ name: "veche", openapi: "/openapi.json", docs: "/docs" }), "no-cache");
+  else sendJson(res, FRONT, "no-cache");
 }
 
 function sendJson(res: ServerResponse, body: string, cacheControl: string): void {

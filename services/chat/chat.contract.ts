@@ -63,8 +63,46 @@ export const Closing = z.object({ closed: z.literal(true) });
 /** What others who read along are told, and what is not kept. `frame` goes to the clients of all users but `from`. */
 export const Signal = z.object({ from: z.string(), frame: z.string() });
 
+const conversation = z.string();
+const changed = {
+  conversation,
+  seq: entrySeq.describe("the entry's own"),
+  target: entrySeq.describe("the message's"),
+};
+
+/** The frames of entries, as clients get them. */
+export const entryFrames = {
+  message: Message.extend({ op: z.literal("message") }).describe("Somebody wrote, joined or left"),
+  edited: z
+    .object({ op: z.literal("edited"), ...changed, text: z.string(), edited_at_unix_ms: z.int() })
+    .describe("A message says something else from now on"),
+  deleted: z
+    .object({ op: z.literal("deleted"), ...changed })
+    .describe("A message lost its text for good; an edit of it that comes later changes nothing"),
+};
+
+/** The frames of what is not kept. Who is not there misses them. */
+export const chatSignals = {
+  read: z
+    .object({ op: z.literal("read"), conversation, user_id: z.string(), seq })
+    .describe("Another has read everything up to `seq`"),
+  chat_created: z
+    .object({ op: z.literal("chat_created"), chat: Chat })
+    .describe("Somebody opened a chat with the user"),
+};
+
+export type EntryFrame = z.output<(typeof entryFrames)[keyof typeof entryFrames]>;
+export type ChatSignal = z.output<(typeof chatSignals)[keyof typeof chatSignals]>;
+
+/** How many conversations one call compares. */
+export const MAX_TAILS = 1_000;
+
+/** That a conversation's log goes up to `seq`, or was seen to. */
+export const TailSeq = z.strictObject({ conversation: ConversationIdSchema, seq });
+
 export type Closing = z.output<typeof Closing>;
 export type ConversationState = z.output<typeof ConversationState>;
+export type TailSeq = z.input<typeof TailSeq>;
 export type Signal = z.output<typeof Signal>;
 export type Chat = z.output<typeof Chat>;
 export type ChatSummary = z.output<typeof ChatSummary>;
@@ -203,6 +241,13 @@ export const chatContract = defineContract({
       limit: z.int().min(1).max(MAX_LIMIT),
     }),
     result: z.object({ entries: z.array(Entry) }),
+  },
+  /** For gateways: which of these conversations go further than `seq`. One read, however many they are. */
+  "v1.chat.compareTails": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ tails: z.array(TailSeq).max(MAX_TAILS) }),
+    result: z.object({ further: z.array(TailSeq).describe("only those, each with a seq that it reaches") }),
   },
 });
 

@@ -18,7 +18,7 @@ import { UserDeleted } from "../auth/auth.contract.ts";
 import { RoomDeleted } from "../rooms/rooms.contract.ts";
 import { Access } from "./access.ts";
 import { Activity } from "./activity.ts";
-import { type Closing, chatContract, type Signal } from "./chat.contract.ts";
+import { type ChatSignal, type Closing, chatContract, type Signal } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
 import { ChatList } from "./chat-list.ts";
 import { dropLog, forgetUser } from "./departures.ts";
@@ -67,8 +67,8 @@ export default defineService<ChatService>({
           const { exists } = await call(ctx, "v1.users.exists", { user_id: participant_id });
           return exists;
         });
-        const frame = JSON.stringify({ op: "chat_created", chat: chatOf(chat) });
-        this.bus.publish(userSubject(participant_id), frame);
+        const created = { op: "chat_created", chat: chatOf(chat) } satisfies ChatSignal;
+        this.bus.publish(userSubject(participant_id), JSON.stringify(created));
         return { chat_id: chat._id };
       },
       "v1.chat.listUserChats"(ctx) {
@@ -109,7 +109,8 @@ export default defineService<ChatService>({
         const { id: user } = callerOf(ctx);
         await this.access.assertRecentReader(id, user);
         const read = await this.markers.markRead(this.log, id, user, seq);
-        const frame = JSON.stringify({ op: "read", conversation: id, user_id: user, seq: read.seq });
+        const signal = { op: "read", conversation: id, user_id: user, seq: read.seq } satisfies ChatSignal;
+        const frame = JSON.stringify(signal);
         this.bus.publish(conversationSubject(id), JSON.stringify({ from: user, frame } satisfies Signal));
         return read;
       },
@@ -144,6 +145,10 @@ export default defineService<ChatService>({
         const { conversation, after, limit } = ctx.params;
         const entries = await this.log.readForward(conversation, after, limit);
         return { entries: entries.map(publishedOf) };
+      },
+      async "v1.chat.compareTails"(ctx) {
+        const next = await this.log.findNext(ctx.params.tails);
+        return { further: next.map(({ conversation, seq }) => ({ conversation, seq })) };
       },
     },
     // In steady state one process writes a conversation; correctness does not depend on it.

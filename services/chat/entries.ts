@@ -1,7 +1,7 @@
 /** Entries of the log as clients see them, and how a new one follows from the tail. */
 import { createHash } from "node:crypto";
 import type { ConversationId, UserId } from "../../lib/ids.ts";
-import type { Entry, Message } from "./chat.contract.ts";
+import type { Entry, EntryFrame, Message } from "./chat.contract.ts";
 import { type EntryDocument, entryId, seqOfEntry } from "./chat.store.ts";
 
 /** What is to be appended: by a client, or, of the types `join` and `leave`, by the owner of a room's members. */
@@ -87,7 +87,7 @@ export const publishedOf = (entry: EntryDocument): Entry => ({
   ...(entry.type === "leave" && entry.sender_id !== null ? { left: entry.sender_id } : {}),
 });
 
-function frameOf(entry: EntryDocument): object {
+function frameOf(entry: EntryDocument): EntryFrame {
   if (!isChange(entry)) return { op: "message", ...messageOf(entry) };
   const { type, conversation, seq, text, sent_at } = entry;
   const about = { conversation, seq, target: seqOfEntry(entry.target) };

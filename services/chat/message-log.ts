@@ -67,6 +67,14 @@ export class MessageLog {
     return this.#messages.findById(entryId(conversation, seq));
   }
 
+  /**
+   * The entries right behind these, where there are such: `seq` has no holes, so a log that goes further has that one. One
+   * read. @param tails at most 1000
+   */
+  findNext(tails: { conversation: ConversationId; seq: number }[]): Promise<EntryDocument[]> {
+    return this.#messages.findByIds(tails.map(({ conversation, seq }) => entryId(conversation, seq + 1)));
+  }
+
   /** As the database has it now. */
   async readTail(conversation: ConversationId): Promise<Tail> {
     const [last] = await this.#messages.page({ prefix: `${conversation}.`, order: "desc", limit: 1 });

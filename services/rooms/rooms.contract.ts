@@ -32,6 +32,18 @@ export const Room = z
 
 export type Room = z.output<typeof Room>;
 
+/** The frames that a user gets who joins or leaves, on all devices. Not kept. */
+export const roomSignals = {
+  room_joined: z
+    .object({ op: z.literal("room_joined"), room: Room })
+    .describe("The user is a member of the room now"),
+  room_left: z
+    .object({ op: z.literal("room_left"), room_id: z.string() })
+    .describe("The user is no longer a member"),
+};
+
+export type RoomSignal = z.output<(typeof roomSignals)[keyof typeof roomSignals]>;
+
 export const RoomSummary = Room.extend({
   role: Role.nullable().describe("one's own; null where one is no member"),
   ...ConversationState.partial().shape,

@@ -16,7 +16,7 @@ import { UserDeleted } from "../auth/auth.contract.ts";
 import { leaveAll } from "./departures.ts";
 import { Memberships, SETTLED_AFTER_MS } from "./memberships.ts";
 import { RoomLists } from "./room-lists.ts";
-import { roomsContract } from "./rooms.contract.ts";
+import { type RoomSignal, roomsContract } from "./rooms.contract.ts";
 import { roomsCollections } from "./rooms.store.ts";
 import { noSuchRoom, Rooms } from "./rooms.ts";
 import {
@@ -35,7 +35,7 @@ type RoomsService = WithCollections<typeof roomsCollections> &
   WithBus & { rooms: Rooms; memberships: Memberships; lists: RoomLists; tell: Tell };
 
 /** Tells a user, on all devices, what happened without their doing. */
-type Tell = (user: UserId, frame: object) => void;
+type Tell = (user: UserId, frame: RoomSignal) => void;
 
 export default defineService<RoomsService>({
   name: "rooms",

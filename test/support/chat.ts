@@ -35,9 +35,14 @@ export const makeBroker = (config: Config): ServiceBroker => {
 /** Not started yet. */
 export function makeChat(config: Config = testConfig()): ChatBroker {
   const broker = makeBroker(config);
-  const users = new Set<string>();
   broker.createService({ ...chatService });
   broker.createService({ ...roomsService });
+  return { broker, users: addUsers(broker) };
+}
+
+/** @returns those who exist: whom the test puts there */
+export function addUsers(broker: ServiceBroker): Set<string> {
+  const users = new Set<string>();
   broker.createService(
     defineService({
       name: "users",
@@ -48,7 +53,18 @@ export function makeChat(config: Config = testConfig()): ChatBroker {
       ),
     }),
   );
-  return { broker, users };
+  return users;
+}
+
+/** How often this broker called an action so far, or ran it. */
+export function callsOf({ metrics }: ServiceBroker, action: string): number {
+  const counted = (metrics.getMetric("moleculer.request.total")?.snapshot() ?? []) as {
+    labels: Record<string, unknown>;
+    value?: unknown;
+  }[];
+  return counted
+    .filter(({ labels }) => labels.action === action)
+    .reduce((sum, { value }) => sum + Number(value), 0);
 }
 
 export async function startChat(): Promise<ChatBroker> {

@@ -31,6 +31,8 @@ export interface Host {
 }
 
 const MISSED_PINGS = 2;
+/** For the close to be read by who sent too much. */
+const FLOOD_ENDS_MS = 1_000;
 
 export class Connection implements LiveClient, Outlet {
   readonly #socket: WebSocket;
@@ -51,8 +53,10 @@ export class Connection implements LiveClient, Outlet {
     this.#outbox = new Outbox(host.limits.pendingSends);
     this.#deadline = this.#closeIn(host.limits.authDeadlineMs, "no token");
     socket.on("message", (bytes, isBinary) => this.#receive(bytes, isBinary));
+    socket.on("ping", () => this.#countFrame());
     socket.on("pong", () => {
       this.#unansweredPings = 0;
+      this.#countFrame();
     });
     // ws has closed it with the right code by then: 1009 for a frame too large, 1007 for what is no UTF-8 …
     socket.on("error", () => {});
@@ -142,11 +146,7 @@ export class Connection implements LiveClient, Outlet {
   }
 
   #receive(bytes: RawData, isBinary: boolean): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#tooManyFrames()) {
-      this.close(CLOSE.TOO_MANY_FRAMES, "too many frames");
-      return;
-    }
+    if (!this.#countFrame()) return;
     const text = isBinary ? "" : bytes.toString();
     try {
       if (isBinary) throw invalidArgument("Frames are text.");
@@ -251,12 +251,23 @@ export class Connection implements LiveClient, Outlet {
     return { meta: { user: this.#caller } };
   }
 
-  #tooManyFrames(): boolean {
+  /** @returns false if the frame is not to be looked at */
+  #countFrame(): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false;
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) this.#framesInSecond = 0;
     this.#second = second;
     this.#framesInSecond += 1;
-    return this.#framesInSecond > this.#host.limits.framesPerSecond;
+    if (this.#framesInSecond <= this.#host.limits.framesPerSecond) return true;
+    this.close(CLOSE.TOO_MANY_FRAMES, "too many frames");
+    this.#endFlood();
+    return false;
+  }
+
+  /** Waiting for an answer to the close, ws would go on reading at the flood's own pace. */
+  #endFlood(): void {
+    this.#socket.pause();
+    setTimeout(() => this.#socket.terminate(), FLOOD_ENDS_MS).unref();
   }
 
   #closeIn(ms: number, reason: string): NodeJS.Timeout {

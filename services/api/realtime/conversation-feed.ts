@@ -53,6 +53,11 @@ export class ConversationFeed {
     this.#readLog = readLog;
   }
 
+  /** All live readers have everything up to it; undefined until the first of them noted the tail. */
+  get seq(): number | undefined {
+    return this.#seq;
+  }
+
   /** @param message as it was published: an `Entry`, a `Signal` or a `Closing`, in JSON */
   receive(message: string): void {
     const published = parsePublished(message);

@@ -5,6 +5,11 @@ import type { ConversationId } from "../../../lib/ids.ts";
 import { conversationSubject, type RealtimeBus } from "../../../mixins/realtime-bus/realtime-bus.ts";
 import type { Signal } from "../../chat/chat.contract.ts";
 import { ConversationFeed, type ReadLog } from "./conversation-feed.ts";
+import { TailCheck } from "./tail-check.ts";
+
+/** A check is of many conversations, and is made again when it fails. */
+const COMPARE = { timeout: 5_000, retries: 0 };
+const CHAT = "v1.chat";
 
 interface Shared {
   feed: ConversationFeed;
@@ -25,14 +30,21 @@ export class Feeds {
   readonly #broker: ServiceBroker;
   readonly #bus: RealtimeBus;
   readonly #shared = new Map<ConversationId, Shared>();
+  readonly #tailCheck: TailCheck;
   readonly #forget: () => void;
 
-  constructor(broker: ServiceBroker, bus: RealtimeBus) {
+  /** @param tailCheckMs milliseconds between two checks for what was lost, at most */
+  constructor(broker: ServiceBroker, bus: RealtimeBus, tailCheckMs: number) {
     this.#broker = broker;
     this.#bus = bus;
-    this.#forget = bus.onReconnected(() => {
-      for (const { feed } of this.#shared.values()) feed.catchUp();
+    this.#tailCheck = new TailCheck({
+      feeds: this.#shared,
+      compare: async (tails) => (await call(broker, "v1.chat.compareTails", { tails }, COMPARE)).further,
+      every: tailCheckMs,
+      onFailure: (error) =>
+        broker.logger.warn(`Whether messages were lost can't be asked: ${(error as Error).message}`),
     });
+    this.#forget = this.#onLoss(() => this.#tailCheck.now());
   }
 
   get size(): number {
@@ -68,6 +80,22 @@ export class Feeds {
 
   close(): void {
     this.#forget();
+    this.#tailCheck.stop();
+  }
+
+  /** When the bus was gone, and when a writer has ended: perhaps between an entry's write and its publication. */
+  #onLoss(listener: () => void): () => void {
+    const ofChat = ({ node }: { node: { services?: { fullName?: string }[] } }) => {
+      if (node.services?.some(({ fullName }) => fullName === CHAT)) listener();
+    };
+    // Updated: it was started again under the same name before it was missed.
+    const events = ["$node.disconnected", "$node.updated"];
+    for (const event of events) this.#broker.localBus.on(event, ofChat);
+    const forget = this.#bus.onReconnected(listener);
+    return () => {
+      forget();
+      for (const event of events) this.#broker.localBus.off(event, ofChat);
+    };
   }
 
   #open(conversation: ConversationId, readLog: ReadLog): Shared {
@@ -77,6 +105,7 @@ export class Feeds {
     );
     const shared = { feed, ready: subscription.ready, unsubscribe: () => subscription.close(), users: 0 };
     this.#shared.set(conversation, shared);
+    this.#tailCheck.watch();
     return shared;
   }
 }

@@ -1,25 +1,45 @@
-/** The frames that clients send and the gateway's answers. Entries of the log come as the chat service made them. */
+/** The frames that clients send, and the gateway's answers. Others come as the services made them, by their contracts. */
 import { z } from "zod";
 import type { Caller } from "../../../lib/contract.ts";
-import { invalidArgument } from "../../../lib/errors.ts";
+import { type ErrorCode, invalidArgument, STATUS } from "../../../lib/errors.ts";
 import { type ConversationId, ConversationIdSchema, type UserId } from "../../../lib/ids.ts";
 import { MessageText, Nonce } from "../../chat/chat.contract.ts";
 import { toProblem } from "../problem.ts";
 
 const conversation = ConversationIdSchema;
 
+export const clientFrames = {
+  auth: z
+    .strictObject({ op: z.literal("auth"), token: z.string().min(1).describe("an access token") })
+    .describe("Says who one is; also with a new token, before the one in use ends"),
+  subscribe: z
+    .strictObject({
+      op: z.literal("subscribe"),
+      conversation,
+      after: z.int().min(0).optional().describe("the last seq that the client has"),
+    })
+    .describe("Asks for what comes after `after`, then what is new; without `after` only for what is new"),
+  unsubscribe: z.strictObject({ op: z.literal("unsubscribe"), conversation }).describe("Ends a subscription"),
+  send: z
+    .strictObject({ op: z.literal("send"), conversation, text: MessageText, nonce: Nonce })
+    .describe("Writes a message. Sent again under the same nonce, it is written once"),
+  read: z
+    .strictObject({ op: z.literal("read"), conversation, seq: z.int().min(0) })
+    .describe("Everything up to `seq` was read. Not acknowledged"),
+  typing: z
+    .strictObject({ op: z.literal("typing"), conversation })
+    .describe("The user is writing something, in a conversation that is subscribed to. Not acknowledged"),
+  ping: z.strictObject({ op: z.literal("ping") }).describe("Is answered"),
+};
+
 export const ClientFrame = z.discriminatedUnion("op", [
-  z.strictObject({ op: z.literal("auth"), token: z.string().min(1) }),
-  z.strictObject({
-    op: z.literal("subscribe"),
-    conversation,
-    after: z.int().min(0).optional().describe("the last seq that the client has"),
-  }),
-  z.strictObject({ op: z.literal("unsubscribe"), conversation }),
-  z.strictObject({ op: z.literal("send"), conversation, text: MessageText, nonce: Nonce }),
-  z.strictObject({ op: z.literal("read"), conversation, seq: z.int().min(0) }),
-  z.strictObject({ op: z.literal("typing"), conversation }),
-  z.strictObject({ op: z.literal("ping") }),
+  clientFrames.auth,
+  clientFrames.subscribe,
+  clientFrames.unsubscribe,
+  clientFrames.send,
+  clientFrames.read,
+  clientFrames.typing,
+  clientFrames.ping,
 ]);
 
 export type ClientFrame = z.output<typeof ClientFrame>;
@@ -52,28 +72,75 @@ export function aboutOf(text: string): About {
   return named.success ? named.data : {};
 }
 
+const id = z.string();
+const seq = z.int().min(0);
+
+/** The frames that the gateway itself makes. */
+export const gatewayFrames = {
+  ready: z
+    .object({ op: z.literal("ready"), user_id: id, session_id: id, heartbeat_ms: z.int() })
+    .describe("The token is good"),
+  subscribed: z
+    .object({ op: z.literal("subscribed"), conversation: id, seq: seq.describe("how far the log goes") })
+    .describe("What comes after `after` follows, then what is new"),
+  unsubscribed: z
+    .object({ op: z.literal("unsubscribed"), conversation: id })
+    .describe("Nothing more comes: it was asked for, the user is no longer a member, or the room is gone"),
+  ack: z
+    .object({ op: z.literal("ack"), nonce: Nonce, seq, sent_at_unix_ms: z.int() })
+    .describe("The message is kept"),
+  typing: z
+    .object({ op: z.literal("typing"), conversation: id, user_id: id })
+    .describe("Another is writing something"),
+  pong: z.object({ op: z.literal("pong") }).describe("The answer to a ping"),
+  session_revoked: z
+    .object({ op: z.literal("session_revoked") })
+    .describe("The session has ended, and so does the connection"),
+  error: z
+    .object({
+      op: z.literal("error"),
+      code: z.enum(Object.keys(STATUS) as ErrorCode[]),
+      message: z.string().describe("for people"),
+      nonce: Nonce.optional().describe("of what went wrong"),
+      conversation: id.optional().describe("of what went wrong"),
+      retry_after: z.int().optional().describe("seconds"),
+    })
+    .describe("A frame was refused, or could not be served. The connection stays"),
+};
+
+type GatewayFrame = z.input<(typeof gatewayFrames)[keyof typeof gatewayFrames]>;
+
+const encoded = (frame: GatewayFrame): string => JSON.stringify(frame);
+
 export const readyFrame = ({ id, sessionId }: Caller, heartbeat_ms: number): string =>
-  JSON.stringify({ op: "ready", user_id: id, session_id: sessionId, heartbeat_ms });
+  encoded({ op: "ready", user_id: id, session_id: sessionId, heartbeat_ms });
 
 export const subscribedFrame = (id: ConversationId, seq: number): string =>
-  JSON.stringify({ op: "subscribed", conversation: id, seq });
+  encoded({ op: "subscribed", conversation: id, seq });
 
 export const unsubscribedFrame = (id: ConversationId): string =>
-  JSON.stringify({ op: "unsubscribed", conversation: id });
+  encoded({ op: "unsubscribed", conversation: id });
 
 export const ackFrame = (nonce: string, seq: number, sent_at_unix_ms: number): string =>
-  JSON.stringify({ op: "ack", nonce, seq, sent_at_unix_ms });
+  encoded({ op: "ack", nonce, seq, sent_at_unix_ms });
 
 export const typingFrame = (id: ConversationId, user_id: UserId): string =>
-  JSON.stringify({ op: "typing", conversation: id, user_id });
+  encoded({ op: "typing", conversation: id, user_id });
 
-export const PONG = JSON.stringify({ op: "pong" });
-export const SESSION_REVOKED = JSON.stringify({ op: "session_revoked" });
+export const PONG = encoded({ op: "pong" });
+export const SESSION_REVOKED = encoded({ op: "session_revoked" });
 
 export function errorFrame(error: unknown, about: About = {}): string {
   const { code, detail, extensions } = toProblem(error);
   const { retry_after } = extensions;
-  return JSON.stringify({ op: "error", code, message: detail, ...about, retry_after });
+  return encoded({
+    op: "error",
+    // The others of a problem's codes are of HTTP, and nothing behind a WebSocket throws them.
+    code: code as ErrorCode,
+    message: detail,
+    ...about,
+    ...(typeof retry_after === "number" ? { retry_after } : {}),
+  });
 }
 
 function parseJson(text: string): unknown {

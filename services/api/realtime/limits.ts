@@ -14,6 +14,8 @@ export interface Limits {
   heartbeatMs: number;
   /** How long a client gets to answer a close. */
   closeMs: number;
+  /** Until it is found that an entry's publication was lost, where nothing else shows it. */
+  tailCheckMs: number;
 }
 
 export const DEFAULT_LIMITS: Readonly<Limits> = {
@@ -26,6 +28,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   pendingSends: 200,
   heartbeatMs: 25_000,
   closeMs: 5_000,
+  tailCheckMs: 10_000,
 };
 
 /** Those below 4000 are RFC 6455's. */
@@ -39,3 +42,14 @@ export const CLOSE = {
 } as const;
 
 export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE];
+
+/** What each code tells the client to do. 1009 is ws's own. */
+export const CLOSE_MEANINGS: Readonly<Record<CloseCode | 1009, string>> = {
+  1001: "The gateway goes away: connect again, resume",
+  1009: "A frame was too large: send smaller ones",
+  1013: "It is not known now which sessions are revoked: connect again after a pause",
+  4001: "No valid token in time, or the session or the token has ended: get a new token, else sign in",
+  4008: "Too slow: connect again, resume",
+  4009: "Too many connections of this user: close others first",
+  4029: "Too many frames: connect again after a pause, send more slowly",
+};

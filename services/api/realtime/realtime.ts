@@ -50,7 +50,7 @@ export class Realtime {
     const { authentication, revocations, config } = service.gateway;
     this.#service = service;
     this.connections = new Connections(limits, service.bus);
-    this.feeds = new Feeds(service.broker, service.bus);
+    this.feeds = new Feeds(service.broker, service.bus, limits.tailCheckMs);
     this.#host = {
       broker: service.broker,
       feeds: this.feeds,

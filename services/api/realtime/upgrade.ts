@@ -19,18 +19,23 @@ export interface Door {
 /** Node 24 asks it, before anything else, whether a request with an `Upgrade` header is one to the server. */
 const REFUSAL_MS = 5_000;
 
+/** Fragments of a message, and pieces in which one frame comes over the network. */
+const MAX_PIECES = 256;
+
 interface Upgradable {
   shouldUpgradeCallback?: (req: IncomingMessage) => boolean;
 }
 
 export function openDoor(server: Server, door: Door): void {
-  // Its types do not know `closeTimeout` yet.
+  // Its types do not know all of these yet. The pieces of a message cost much more memory than their bytes.
   const options = {
     noServer: true,
     clientTracking: false,
     maxPayload: door.limits.frameBytes,
     perMessageDeflate: false,
     closeTimeout: door.limits.closeMs,
+    maxFragments: MAX_PIECES,
+    maxBufferedChunks: MAX_PIECES,
   };
   const sockets = new WebSocketServer(options);
   // Any other upgrade (curl offers h2c) goes on as the plain request it also is.
