@@ -194,7 +194,7 @@ describe("paths, queries and headers", () => {
       parameters.some(({ name }) => name === "cursor"),
     );
     const pathTo = ({ path, parameters }: Operation) =>
-      `${fillPath(path, () => known.id?.[2] ?? "")}?limit=1${parameters.some(({ name }) => name === "query") ? "&query=fuzz" : ""}`;
+      `${fillPath(path, () => (path.startsWith("/v1/rooms") ? known.room?.[0] : known.id?.[2]) ?? "")}?limit=1${parameters.some(({ name }) => name === "query") ? "&query=fuzz" : ""}`;
     const cursors = new Map<string, string>();
     for (const list of lists) {
       const { body } = await probe(list, { target: pathTo(list) });

@@ -1,10 +1,10 @@
 /**
- * Who may write to and read a conversation. The owner of the membership is asked: for a room the rooms service, for a direct chat its
- * own document, which names both.
+ * Who may write to and read a conversation. The owner of the membership is asked: for a room the rooms service; for a direct chat its
+ * own document, which names both, and, before anything is written, the social service: not while one has blocked the other.
  */
 import { LRUCache } from "lru-cache";
 import type { ResultOf } from "../../lib/contract.ts";
-import { failedPrecondition, notFound, permissionDenied } from "../../lib/errors.ts";
+import { failedPrecondition, isVecheError, notFound, permissionDenied } from "../../lib/errors.ts";
 import { type ConversationId, isRoom, type UserId } from "../../lib/ids.ts";
 import type { DirectChats } from "./direct-chats.ts";
 
@@ -12,36 +12,53 @@ import type { DirectChats } from "./direct-chats.ts";
 const READ_ON_MS = 500;
 const REMEMBERED = 50_000;
 
+interface Others {
+  /** Who of some users is in a room now. */
+  askRooms: AskRooms;
+  /** Whether one of two users has blocked the other. */
+  isBlocked(one: UserId, other: UserId): Promise<boolean>;
+}
+
 type AskRooms = (id: ConversationId, user_ids: UserId[]) => Promise<ResultOf<"v1.rooms.checkMembers">>;
 
 export class Access {
   readonly #chats: DirectChats;
-  readonly #askRooms: AskRooms;
+  readonly #others: Others;
   /** Who was let in lately, `<room>.<user>`. Who was refused may have joined since, and is not remembered. */
   readonly #letIn = new LRUCache<string, true>({ max: REMEMBERED, ttl: READ_ON_MS });
 
-  constructor(chats: DirectChats, askRooms: AskRooms) {
+  constructor(chats: DirectChats, others: Others) {
     this.#chats = chats;
-    this.#askRooms = askRooms;
+    this.#others = others;
   }
 
-  /** Who of the users may not append now, and why. @throws where the rooms service does not answer */
+  /** Who of the users may not append now, and why. @throws where the service that knows does not answer */
   async refusals(conversation: ConversationId, users: UserId[]): Promise<Map<UserId, Error>> {
     const refusals = new Map<UserId, Error>();
     if (isRoom(conversation)) {
-      const { room, member_ids } = await this.#askRooms(conversation, users);
+      const { room, member_ids } = await this.#others.askRooms(conversation, users);
       const members = new Set<string>(member_ids);
       for (const user of users) if (!members.has(user)) refusals.set(user, notAMember(room));
       return refusals;
     }
     for (const user of users) {
-      const refusal = await this.#chats.getKnown(conversation, user).then(
-        ({ user_ids }) => (user_ids.length < 2 ? failedPrecondition("The other account was deleted.") : null),
-        (error: Error) => error,
-      );
-      if (refusal) refusals.set(user, refusal);
+      try {
+        const { user_ids } = await this.#chats.getKnown(conversation, user);
+        await this.#assertOnTerms(user_ids);
+      } catch (error) {
+        // Of who may not, it is said why; what can't be known now is everybody's trouble.
+        if (!isVecheError(error) || error.type === "UNAVAILABLE") throw error;
+        refusals.set(user, error);
+      }
     }
     return refusals;
+  }
+
+  async #assertOnTerms([one, other]: UserId[]): Promise<void> {
+    if (one === undefined || other === undefined) throw failedPrecondition("The other account was deleted.");
+    // Not who has blocked whom.
+    if (await this.#others.isBlocked(one, other))
+      throw permissionDenied("You and this user can't write to each other.");
   }
 
   /** By an answer of this moment. @throws NOT_FOUND, PERMISSION_DENIED */
@@ -51,7 +68,7 @@ export class Access {
       return;
     }
     const start = performance.now();
-    const { room, member_ids } = await this.#askRooms(conversation, [user]);
+    const { room, member_ids } = await this.#others.askRooms(conversation, [user]);
     if (!member_ids.includes(user)) throw notAMember(room);
     // Counted from when it was asked.
     this.#letIn.set(`${conversation}.${user}`, true, { start });

@@ -1,6 +1,7 @@
 /** Direct chats, and the messages of every conversation. */
 import { randomUUID } from "node:crypto";
 import { call } from "../../lib/contract.ts";
+import { permissionDenied } from "../../lib/errors.ts";
 import type { ConversationId } from "../../lib/ids.ts";
 import { callerOf, implement } from "../../mixins/actions.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
@@ -41,7 +42,7 @@ type ChatService = WithCollections<typeof chatCollections> &
   };
 
 /** Of the question who may write, which others wait behind. */
-const ASK_ROOMS_TIMEOUT_MS = 2_000;
+const WITHIN = { timeout: 2_000 };
 
 const byConversation = shardedBy("id");
 
@@ -56,7 +57,7 @@ export default defineService<ChatService>({
       run: ({ log }, signal) => log.changes.settleAll(signal),
     }),
   ],
-  metadata: { needs: ["v1.users", "v1.rooms"] },
+  metadata: { needs: ["v1.users", "v1.rooms", "v1.social"] },
 
   actions: implement<typeof chatContract, ChatService>(
     chatContract,
@@ -64,8 +65,13 @@ export default defineService<ChatService>({
       async "v1.chat.createDirectChat"(ctx) {
         const { participant_id } = ctx.params;
         const chat = await this.chats.create(callerOf(ctx).id, participant_id, async () => {
-          const { exists } = await call(ctx, "v1.users.exists", { user_id: participant_id });
-          return exists;
+          const asked = { user_id: callerOf(ctx).id, others: [participant_id] };
+          const [{ exists }, { hidden_ids, blocked_ids }] = await Promise.all([
+            call(ctx, "v1.users.exists", { user_id: participant_id }),
+            call(ctx, "v1.social.blockedAmong", asked),
+          ]);
+          if (blocked_ids.length > 0) throw permissionDenied("You have blocked this user.");
+          return exists && hidden_ids.length === 0;
         });
         const created = { op: "chat_created", chat: chatOf(chat) } satisfies ChatSignal;
         this.bus.publish(userSubject(participant_id), JSON.stringify(created));
@@ -182,9 +188,11 @@ export default defineService<ChatService>({
   async started() {
     const { chats, messages, markers } = this.collections;
     this.chats = new DirectChats(chats);
-    this.access = new Access(this.chats, (id, user_ids) =>
-      call(this.broker, "v1.rooms.checkMembers", { id, user_ids }, { timeout: ASK_ROOMS_TIMEOUT_MS }),
-    );
+    this.access = new Access(this.chats, {
+      askRooms: (id, user_ids) => call(this.broker, "v1.rooms.checkMembers", { id, user_ids }, WITHIN),
+      isBlocked: async (...user_ids) =>
+        (await call(this.broker, "v1.social.isBlockedBetween", { user_ids }, WITHIN)).blocked,
+    });
     this.markers = new ReadMarkers(markers);
     this.activity = new Activity(this.collections, this.markers);
     this.list = new ChatList(this.collections);

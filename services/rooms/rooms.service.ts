@@ -40,7 +40,7 @@ type Tell = (user: UserId, frame: RoomSignal) => void;
 export default defineService<RoomsService>({
   name: "rooms",
   version: 1,
-  metadata: { needs: ["v1.auth", "v1.users", "v1.chat"] },
+  metadata: { needs: ["v1.auth", "v1.users", "v1.social", "v1.chat"] },
   mixins: [
     collections(roomsCollections),
     realtimeBus,
@@ -98,8 +98,12 @@ export default defineService<RoomsService>({
       const { id, user_id } = ctx.params;
       const own = await standing(this, id, callerOf(ctx).id);
       assertModerator(own);
-      const { exists } = await call(ctx, "v1.users.exists", { user_id });
-      if (!exists) throw notFound("There is no such user.");
+      const [{ exists }, { hidden_ids, blocked_ids }] = await Promise.all([
+        call(ctx, "v1.users.exists", { user_id }),
+        call(ctx, "v1.social.blockedAmong", { user_id: callerOf(ctx).id, others: [user_id] }),
+      ]);
+      if (!exists || hidden_ids.length > 0) throw notFound("There is no such user.");
+      if (blocked_ids.length > 0) throw permissionDenied("You have blocked this user.");
       const { member, isNew } = await this.memberships.enter(id, user_id);
       if (isNew) this.tell(user_id, { op: "room_joined", room: roomOf(own.room) });
       return memberOf(own.room, member);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { VecheClient } from "../../clients/ts/client.ts";
-import { type Cluster, startCluster } from "../servers/cluster.ts";
+import { allBut, type Cluster, startCluster } from "../servers/cluster.ts";
 import { eventually } from "../servers/eventually.ts";
 import { twoPeopleTalk } from "../support/conversation.ts";
 import { uniqueName } from "../support/http.ts";
@@ -11,7 +11,7 @@ beforeAll(async () => {
     nodes: {
       "gateway-1": ["api"],
       "gateway-2": ["api"],
-      "core-1": ["auth", "session", "users", "social", "rooms"],
+      "core-1": allBut("api", "chat"),
       "chat-1": ["chat"],
       "chat-2": ["chat"],
     },

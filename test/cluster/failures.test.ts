@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { type Cluster, startCluster } from "../servers/cluster.ts";
+import { allBut, type Cluster, startCluster } from "../servers/cluster.ts";
 import { eventually } from "../servers/eventually.ts";
 import { request, type SignedUp, signUp } from "../support/http.ts";
 import { failuresOf, startLoad } from "../support/load.ts";
@@ -8,15 +8,20 @@ let cluster: Cluster;
 let ann: SignedUp;
 
 const DRAIN_DELAY_MS = 500;
+/** The services whose processes are ended. */
+const DOUBLED = ["api", "auth", "session", "users"];
 
 beforeAll(async () => {
   cluster = await startCluster({
-    nodes: Object.fromEntries(
-      ["api", "auth", "session", "users", "social", "chat", "rooms"].flatMap((service) => [
-        [`${service}-1`, [service]],
-        [`${service}-2`, [service]],
-      ]),
-    ),
+    nodes: {
+      ...Object.fromEntries(
+        DOUBLED.flatMap((service) => [
+          [`${service}-1`, [service]],
+          [`${service}-2`, [service]],
+        ]),
+      ),
+      rest: allBut(...DOUBLED),
+    },
     env: {
       DRAIN_DELAY_MS: String(DRAIN_DELAY_MS),
       CACHE_TTL_S: "1",
@@ -172,7 +177,7 @@ test("while the database is away requests that need it answer 503, and five seco
 test("a process that is started before its servers waits for them, alive and not ready", async () => {
   const servers = [cluster.nats, cluster.redis, cluster.mongo];
   await Promise.all(servers.map((server) => server.kill()));
-  const late = await cluster.add("late", ["auth", "session", "users", "social", "chat", "rooms", "api"]);
+  const late = await cluster.add("late", allBut());
   const probe = async (path: string) => (await fetch(`${late.healthUrl}${path}`)).status;
   await eventually(async () => (await probe("/healthz")) === 200);
   expect(await probe("/readyz")).toBe(503);

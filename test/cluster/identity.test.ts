@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { type Cluster, startCluster } from "../servers/cluster.ts";
+import { allBut, type Cluster, startCluster } from "../servers/cluster.ts";
 import { eventually } from "../servers/eventually.ts";
 import { request, type SignedUp, signUp, uniqueName } from "../support/http.ts";
 import { runScript } from "../support/scripts.ts";
@@ -15,8 +15,8 @@ beforeAll(async () => {
     nodes: {
       "gateway-1": ["api"],
       "gateway-2": ["api"],
-      "core-1": ["auth", "session", "users", "social", "chat", "rooms"],
-      "core-2": ["auth", "session", "users", "social", "chat", "rooms"],
+      "core-1": allBut("api"),
+      "core-2": allBut("api"),
     },
     env: {
       SWEEP_INTERVAL_MS: "200",
@@ -166,7 +166,7 @@ test("an unknown email takes as long as a wrong password", async () => {
     SIGN_IN_ADDRESS_MAX_FAILURES: "1000",
   };
   const slow = await cluster.add("core-slow", ["auth"], { BCRYPT_COST: "10", NAMESPACE: "timing", ...wide });
-  const others = await cluster.add("core-timing", ["session", "users", "social", "chat", "rooms"], {
+  const others = await cluster.add("core-timing", allBut("api", "auth"), {
     NAMESPACE: "timing",
   });
   const gateway = await cluster.add("gateway-timing", ["api"], { NAMESPACE: "timing" });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { type Cluster, startCluster } from "../servers/cluster.ts";
+import { allBut, type Cluster, startCluster } from "../servers/cluster.ts";
 import { eventually } from "../servers/eventually.ts";
 import { type Answer, request, type SignedUp, signUp } from "../support/http.ts";
 
@@ -12,7 +12,7 @@ beforeAll(async () => {
     nodes: {
       "gateway-1": ["api"],
       "gateway-2": ["api"],
-      "core-1": ["auth", "session", "users", "chat", "rooms"],
+      "core-1": allBut("api", "social"),
       "social-1": ["social"],
       "social-2": ["social"],
     },

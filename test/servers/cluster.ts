@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { serviceNames } from "../../scripts/services.ts";
 import { makeDirectory, removeDirectory } from "./custody.ts";
 import { startVeche, type Veche } from "./processes.ts";
 import type { ServerHandle } from "./server.ts";
@@ -17,6 +18,10 @@ export interface ClusterOptions {
   /** What a node runs instead of scripts/start.ts. */
   program?: string;
 }
+
+/** What a node runs that has all the rest: a gateway is ready when all services are there. */
+export const allBut = (...services: string[]): string[] =>
+  serviceNames().filter((name) => !services.includes(name));
 
 const LOGS = fileURLToPath(new URL("../.cache/logs", import.meta.url));
 

@@ -1,4 +1,4 @@
-// The services chat and rooms in a broker of their own, in memory, with users as a test says they are.
+// The services chat, rooms and social in a broker of their own, in memory, with users as a test says they are.
 import { ServiceBroker } from "moleculer";
 import type { Config } from "../../lib/config.ts";
 import { loadConfig } from "../../lib/config.ts";
@@ -8,6 +8,7 @@ import { defineService } from "../../mixins/service.ts";
 import brokerOptions from "../../moleculer.config.ts";
 import chatService from "../../services/chat/chat.service.ts";
 import roomsService from "../../services/rooms/rooms.service.ts";
+import socialService from "../../services/social/social.service.ts";
 import { usersContract } from "../../services/users/users.contract.ts";
 
 export const JWT_SECRET = "the access tokens of the tests are signed with this";
@@ -37,6 +38,7 @@ export function makeChat(config: Config = testConfig()): ChatBroker {
   const broker = makeBroker(config);
   broker.createService({ ...chatService });
   broker.createService({ ...roomsService });
+  broker.createService({ ...socialService });
   return { broker, users: addUsers(broker) };
 }
 

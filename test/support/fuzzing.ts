@@ -52,6 +52,16 @@ export async function newCaller(): Promise<void> {
   for (const text of ["one", "two"]) {
     await request(veche.baseUrl, "POST", `/v1/chats/${chat}/messages`, { token, body: { text } });
   }
+  const rooms: string[] = [];
+  for (const _ of [1, 2]) {
+    const { body: room } = await request(veche.baseUrl, "POST", "/v1/rooms", {
+      token,
+      body: { name: uniqueName("fuzz") },
+    });
+    rooms.push(String(room.id));
+    const invited = { user_id: bystander.userId };
+    await request(veche.baseUrl, "POST", `/v1/rooms/${room.id}/invite`, { token, body: invited });
+  }
   const asked = await request(veche.baseUrl, "POST", `/v1/friends/${stranger.userId}/request`, { token });
   for (const { userId: id } of [bystander, stranger]) {
     await request(veche.baseUrl, "POST", `/v1/follows/${id}`, { token });
@@ -61,7 +71,8 @@ export async function newCaller(): Promise<void> {
   });
   const ids = [userId, bystander.userId, chat];
   Object.assign(known, {
-    id: [...ids, String(verified.session_id)],
+    id: [...ids, String(verified.session_id), ...rooms],
+    room: rooms,
     user_id: [...ids, stranger.userId],
     request_id: [String(asked.body.request_id)],
     participant_id: [...ids, stranger.userId],
