@@ -72,3 +72,38 @@ test("a chat process and NATS are killed while people talk: what was acknowledge
   await eventually(() => seen.length >= sent, { within: 20_000 });
   expect(seen).toEqual(acknowledged.toSorted((a, b) => a - b));
 }, 120_000);
+
+test("who is removed from a room at one gateway gets and writes nothing more at the other", async () => {
+  const [ann, bob] = [await signUp("gateway-1"), await signUp("gateway-2")];
+  const { id } = await ann.createRoom({ name: uniqueName("r"), is_private: true });
+  await ann.invite(id, bob.tokens?.user_id ?? "");
+  const seen: string[] = [];
+  let ended = false;
+  const live = await bob.connect();
+  await live.subscribe(id, {
+    onMessage: ({ type, text }) => seen.push(type === "message" ? text : type),
+    onEnded: () => {
+      ended = true;
+    },
+  });
+  let sending = true;
+  const talk = (async () => {
+    for (let i = 0; sending; i++) await ann.sendMessage(id, `number ${i}`);
+  })();
+  await bob.listMessages(id);
+  await ann.removeMember(id, bob.tokens?.user_id ?? "").finally(() => {
+    sending = false;
+  });
+  // Asked at once, at the other gateway, where it was just allowed.
+  await expect(bob.listMessages(id)).rejects.toMatchObject({ status: 404 });
+  await expect(bob.sendMessage(id, "still here")).rejects.toMatchObject({ status: 404 });
+  await expect(live.send(id, "still here")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect((await bob.connect()).subscribe(id, () => {}, 0)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await talk;
+  await ann.sendMessage(id, "the end");
+  await eventually(() => ended);
+  expect(seen.at(-1)).toBe("leave");
+  const all = (await ann.listMessages(id, { limit: 100 })).messages;
+  expect(all[0]).toMatchObject({ text: "the end" });
+  expect(JSON.stringify(all)).not.toContain("still here");
+}, 60_000);
