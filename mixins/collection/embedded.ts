@@ -1,4 +1,5 @@
 /** A collection on NeDB. */
+import { setImmediate } from "node:timers/promises";
 import { DuplicateKey } from "../../lib/errors.ts";
 import type {
   CollectionDefinition,
@@ -32,6 +33,8 @@ import { assertServed, pageIndex } from "./query-check.ts";
 
 /** How many documents one operation reads or deletes before others get their turn. */
 const PORTION = 1000;
+/** A few milliseconds' work. */
+const DELETED_AT_ONCE = 200;
 
 export class EmbeddedCollection<D extends Document> implements OpenCollection<D> {
   /** How many nodes of indexes were touched so far. */
@@ -167,12 +170,14 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
   async deleteMany(filter: Filter<D>): Promise<number> {
     const conditions = this.#parse(filter, false);
     let deleted = 0;
-    for (let portion = PORTION; portion === PORTION; deleted += portion) {
+    for (let portion = DELETED_AT_ONCE; portion === DELETED_AT_ONCE; deleted += portion) {
       portion = await this.#store.run(() => {
-        const found = this.#select(conditions, [], PORTION);
+        const found = this.#select(conditions, [], DELETED_AT_ONCE);
         for (const document of found) this.#store.remove(document);
         return found.length;
       });
+      // Where nothing is waited for, nothing else would get a turn.
+      await setImmediate();
     }
     return deleted;
   }
