@@ -1,8 +1,13 @@
 // `npm run bench [-- name …]`: figures as ratios to a reference that is measured in the same run.
+import { fanoutBench } from "./fanout.ts";
 import { friendsBench } from "./friends.ts";
 import { httpBench } from "./http.ts";
 
-const BENCHES: Record<string, () => Promise<void>> = { http: httpBench, friends: friendsBench };
+const BENCHES: Record<string, () => Promise<void>> = {
+  http: httpBench,
+  friends: friendsBench,
+  fanout: fanoutBench,
+};
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(BENCHES, name));

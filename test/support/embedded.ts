@@ -57,7 +57,7 @@ export async function startEmbedded(
 }
 
 /** The gateway's mixin of live connections is its last one. */
-const withLimits = (api: ServiceSchema, limits: Partial<Limits>): ServiceSchema => ({
+export const withLimits = (api: ServiceSchema, limits: Partial<Limits>): ServiceSchema => ({
   ...api,
   mixins: [...(api.mixins ?? []).slice(0, -1), realtime(limits)],
 });
