@@ -1,4 +1,5 @@
 /** One WebSocket connection: who it is, what it asks, and what it is sent. */
+import type { Duplex } from "node:stream";
 import type { ServiceBroker } from "moleculer";
 import type { RawData, WebSocket } from "ws";
 import type { CheckedToken } from "../../../lib/access-tokens.ts";
@@ -13,17 +14,20 @@ import {
 } from "../../../lib/errors.ts";
 import type { ConversationId, UserId } from "../../../lib/ids.ts";
 import type { Feeds } from "./feeds.ts";
+import { type Frame, FrameWriter, framedOf, frameOf } from "./frame-writer.ts";
 import * as frames from "./frames.ts";
 import { CLOSE, type CloseCode, type Limits } from "./limits.ts";
 import type { LiveClient } from "./live-client.ts";
 import { Outbox } from "./outbox.ts";
 import { type Outlet, Subscription } from "./subscription.ts";
+import type { WriteTurn } from "./write-turn.ts";
 
 /** What all connections of a gateway share. */
 export interface Host {
   broker: ServiceBroker;
   feeds: Feeds;
   limits: Limits;
+  turn: WriteTurn;
   /** @throws UNAUTHENTICATED; UNAVAILABLE while it is not known which sessions are revoked */
   checkToken(token: string): CheckedToken;
   /** Counts a connection to its user's. @returns false if there are too many */
@@ -36,6 +40,7 @@ const FLOOD_ENDS_MS = 1_000;
 
 export class Connection implements LiveClient, Outlet {
   readonly #socket: WebSocket;
+  readonly #writer: FrameWriter;
   readonly #host: Host;
   readonly #subscriptions = new Map<ConversationId, Subscription>();
   readonly #outbox: Outbox;
@@ -47,8 +52,10 @@ export class Connection implements LiveClient, Outlet {
   #framesInSecond = 0;
   #second = 0;
 
-  constructor(socket: WebSocket, host: Host) {
+  /** @param tcp what the socket was made of */
+  constructor(socket: WebSocket, tcp: Duplex, host: Host) {
     this.#socket = socket;
+    this.#writer = new FrameWriter(socket, tcp, host.turn);
     this.#host = host;
     this.#outbox = new Outbox(host.limits.pendingSends);
     this.#deadline = this.#closeIn(host.limits.authDeadlineMs, "no token");
@@ -79,23 +86,16 @@ export class Connection implements LiveClient, Outlet {
     }
   }
 
-  push(frame: string | Buffer, written?: () => void): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) {
-      written?.();
-    } else if (this.#socket.bufferedAmount > this.#host.limits.bufferedBytes) {
-      this.close(CLOSE.TOO_SLOW, "too slow: resume");
-      written?.();
-    } else {
-      this.#socket.send(frame, { binary: false }, written && (() => written()));
-    }
+  push(frame: string): void {
+    this.#write(frameOf(frame));
   }
 
-  pushSignal(frame: string | Buffer): void {
-    this.push(frame);
+  pushSignal(signal: Frame): void {
+    this.#write(framedOf(signal));
   }
 
-  pushEntry({ frame }: { frame: string | Buffer }, written?: () => void): void {
-    this.push(frame, written);
+  pushEntry(entry: Frame, written?: () => void): void {
+    this.#write(framedOf(entry), written);
   }
 
   inTurn(work: () => Promise<void>): Promise<void> {
@@ -107,6 +107,7 @@ export class Connection implements LiveClient, Outlet {
   /** What comes in afterwards is not looked at. */
   close(code: CloseCode, reason: string): void {
     if (code === CLOSE.UNAUTHENTICATED) this.#caller = undefined;
+    this.#writer.flush();
     this.#socket.close(code, reason);
     this.#end();
   }
@@ -131,6 +132,15 @@ export class Connection implements LiveClient, Outlet {
 
   terminate(): void {
     this.#socket.terminate();
+  }
+
+  #write(framed: Buffer, written?: () => void): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) {
+      written?.();
+    } else if (this.#writer.buffered + framed.length > this.#host.limits.bufferedBytes) {
+      this.close(CLOSE.TOO_SLOW, "too slow: resume");
+      written?.();
+    } else this.#writer.write(framed, written);
   }
 
   #admit({ caller, expiresAt }: CheckedToken): void {

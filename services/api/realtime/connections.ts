@@ -87,7 +87,8 @@ export class Connections {
   #listenFor(user: UserId) {
     const connections = new Set<LiveClient>();
     const subject = this.#bus.subscribe(userSubject(user), (frame) => {
-      for (const connection of connections) connection.pushSignal(frame);
+      const signal = { frame };
+      for (const connection of connections) connection.pushSignal(signal);
     });
     const own = { connections, subject };
     this.#perUser.set(user, own);

@@ -1,11 +1,12 @@
 /** Somebody who is kept up to date over one connection, whatever it speaks. */
 import type { Caller } from "../../../lib/contract.ts";
+import type { Frame } from "./frame-writer.ts";
 
 export interface LiveClient {
   /** Undefined until the connection has said who it is. */
   readonly caller: Caller | undefined;
   /** What is not of a log: that somebody reads or types, or opened a chat. */
-  pushSignal(frame: string | Buffer): void;
+  pushSignal(signal: Frame): void;
   /** The session has ended: so does the connection. */
   revoke(): void;
   /** To be called at every heartbeat. */

@@ -1,5 +1,6 @@
 /** WebSocket at `/v1/ws`, and server-sent events, as a mixin of the gateway. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Service, ServiceSchema } from "moleculer";
 import type { WebSocket } from "ws";
 import { unavailable } from "../../../lib/errors.ts";
@@ -12,6 +13,7 @@ import { EventStream, type StreamRequest } from "./event-stream.ts";
 import { Feeds } from "./feeds.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { openDoor, tokenOfQuery } from "./upgrade.ts";
+import { WriteTurn } from "./write-turn.ts";
 
 const PATH = "/v1/ws";
 
@@ -55,6 +57,7 @@ export class Realtime {
       broker: service.broker,
       feeds: this.feeds,
       limits,
+      turn: new WriteTurn(),
       checkToken: (token) => authentication.ofToken(token),
       admit: (connection, user) => this.connections.admit(connection, user),
     };
@@ -64,7 +67,7 @@ export class Realtime {
       origins: config.CORS_ORIGIN,
       limits,
       closed: () => this.#closing !== undefined,
-      accept: (socket, req) => this.#accept(socket, req),
+      accept: (socket, tcp, req) => this.#accept(socket, tcp, req),
     });
   }
 
@@ -85,9 +88,9 @@ export class Realtime {
     await stream.start(wanted);
   }
 
-  #accept(socket: WebSocket, req: IncomingMessage): void {
+  #accept(socket: WebSocket, tcp: Duplex, req: IncomingMessage): void {
     const { authentication } = this.#service.gateway;
-    const connection = new Connection(socket, this.#host);
+    const connection = new Connection(socket, tcp, this.#host);
     socket.on("close", this.connections.add(connection));
     const { authorization } = req.headers;
     const token = tokenOfQuery(req);

@@ -25,7 +25,7 @@ export interface Outlet {
   readonly caller: Caller | undefined;
   /** @param written called when the entry has left for the network, or never will */
   pushEntry(entry: LiveEntry | Entry, written?: () => void): void;
-  pushSignal(frame: string | Buffer): void;
+  pushSignal(signal: Signal): void;
   /** Runs what writes a lot, one after the other: together they would pass for a slow reader. */
   inTurn(work: () => Promise<void>): Promise<void>;
 }
@@ -86,8 +86,8 @@ export class Subscription implements Reader {
   }
 
   /** Is nothing for who it is from, on none of their devices. */
-  signal({ from, frame }: Signal): void {
-    if (!this.#ended && this.#outlet.caller?.id !== from) this.#outlet.pushSignal(frame);
+  signal(signal: Signal): void {
+    if (!this.#ended && this.#outlet.caller?.id !== signal.from) this.#outlet.pushSignal(signal);
   }
 
   /** Whether the user was found to be one who may read, and so may be heard. */

@@ -13,7 +13,8 @@ export interface Door {
   limits: Limits;
   /** Whether new connections are sent elsewhere. */
   closed(): boolean;
-  accept(socket: WebSocket, req: IncomingMessage): void;
+  /** @param tcp what the socket was made of */
+  accept(socket: WebSocket, tcp: Duplex, req: IncomingMessage): void;
 }
 
 /** Node 24 asks it, before anything else, whether a request with an `Upgrade` header is one to the server. */
@@ -45,7 +46,7 @@ export function openDoor(server: Server, door: Door): void {
     socket.on("error", () => socket.destroy());
     const refusal = refusalOf(req, door);
     if (refusal) refuse(socket, refusal);
-    else sockets.handleUpgrade(req, socket, head, (opened) => door.accept(opened, req));
+    else sockets.handleUpgrade(req, socket, head, (opened) => door.accept(opened, socket, req));
   });
 }
 
