@@ -1,5 +1,6 @@
 /** What NeDB's files hold after crashes and failed writes. */
 import { spawn } from "node:child_process";
+import fs from "node:fs";
 import { mkdtemp, open as openFile, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -187,24 +188,36 @@ test("a write that fails is refused, taken back in memory, and leaves no half li
   await again.close();
 });
 
-test("a disk that fills up in the middle of a line: the part that was written goes", async () => {
-  const collection = await open("part");
-  await collection.insert(thing(1));
-  const whole = await readFile(fileOf("part"), "utf8");
-  const handle = await openFile(fileOf("part"), "a");
-  jest.spyOn(Object.getPrototypeOf(handle), "appendFile").mockImplementationOnce(async () => {
-    await handle.write('{"_id":"t2","own');
-    throw new Error("ENOSPC");
-  });
-  await expect(collection.insert(thing(2))).rejects.toThrow();
-  await handle.close();
-  expect(await readFile(fileOf("part"), "utf8")).toBe(whole);
-  await collection.insert(thing(3));
-  await collection.close();
-  const again = await open("part");
-  expect([...(await everything(again)).keys()]).toEqual(["t1", "t3"]);
-  await again.close();
-});
+test.each([
+  ["with fsync", true],
+  ["without fsync", false],
+])(
+  "a disk that fills up in the middle of a line: the part that was written goes, %s",
+  async (_how, fsync) => {
+    const collection = await open("part", { fsync });
+    await collection.insert(thing(1));
+    const whole = await readFile(fileOf("part"), "utf8");
+    const handle = await openFile(fileOf("part"), "a");
+    jest.spyOn(Object.getPrototypeOf(handle), "appendFile").mockImplementationOnce(async () => {
+      await handle.write('{"_id":"t2","own');
+      throw new Error("ENOSPC");
+    });
+    const { writeSync } = fs;
+    jest.spyOn(fs, "writeSync").mockImplementationOnce((fd, bytes) => {
+      if (typeof bytes !== "string") writeSync(fd, bytes, 0, 5);
+      throw new Error("ENOSPC");
+    });
+    await expect(collection.insert(thing(2))).rejects.toThrow();
+    jest.restoreAllMocks();
+    await handle.close();
+    expect(await readFile(fileOf("part"), "utf8")).toBe(whole);
+    await collection.insert(thing(3));
+    await collection.close();
+    const again = await open("part");
+    expect([...(await everything(again)).keys()]).toEqual(["t1", "t3"]);
+    await again.close();
+  },
+);
 
 test("after a sync that failed nothing is written any more", async () => {
   const collection = await open("broken", { fsync: true });
