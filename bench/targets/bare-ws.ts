@@ -13,6 +13,7 @@ wss.on("connection", (socket) => {
     for (const client of wss.clients) client.send(bytes, { binary: false });
   });
 });
+process.on("SIGTERM", () => process.exit(0));
 answering(usage);
 server.listen(0, "127.0.0.1", () =>
   process.send?.(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),

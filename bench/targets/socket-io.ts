@@ -13,6 +13,7 @@ io.on("connection", (socket) => {
   void socket.join("room");
   socket.on("message", (message) => io.to("room").emit("message", message));
 });
+process.on("SIGTERM", () => process.exit(0));
 answering(usage);
 server.listen(0, "127.0.0.1", () =>
   process.send?.(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),

@@ -55,7 +55,7 @@ export class Connection implements LiveClient, Outlet {
   /** @param tcp what the socket was made of */
   constructor(socket: WebSocket, tcp: Duplex, host: Host) {
     this.#socket = socket;
-    this.#writer = new FrameWriter(socket, tcp, host.turn);
+    this.#writer = new FrameWriter(socket, tcp, host, () => this.close(CLOSE.TOO_SLOW, "too slow: resume"));
     this.#host = host;
     this.#outbox = new Outbox(host.limits.pendingSends);
     this.#deadline = this.#closeIn(host.limits.authDeadlineMs, "no token");
@@ -87,15 +87,15 @@ export class Connection implements LiveClient, Outlet {
   }
 
   push(frame: string): void {
-    this.#write(frameOf(frame));
+    this.#writer.write(frameOf(frame));
   }
 
   pushSignal(signal: Frame): void {
-    this.#write(framedOf(signal));
+    this.#writer.write(framedOf(signal));
   }
 
   pushEntry(entry: Frame, written?: () => void): void {
-    this.#write(framedOf(entry), written);
+    this.#writer.write(framedOf(entry), written);
   }
 
   inTurn(work: () => Promise<void>): Promise<void> {
@@ -132,15 +132,6 @@ export class Connection implements LiveClient, Outlet {
 
   terminate(): void {
     this.#socket.terminate();
-  }
-
-  #write(framed: Buffer, written?: () => void): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) {
-      written?.();
-    } else if (this.#writer.buffered + framed.length > this.#host.limits.bufferedBytes) {
-      this.close(CLOSE.TOO_SLOW, "too slow: resume");
-      written?.();
-    } else this.#writer.write(framed, written);
   }
 
   #admit({ caller, expiresAt }: CheckedToken): void {

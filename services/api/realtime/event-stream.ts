@@ -10,6 +10,7 @@ import type { LiveEntry } from "./conversation-feed.ts";
 import { SESSION_REVOKED } from "./frames.ts";
 import type { LiveClient } from "./live-client.ts";
 import { type Granted, type Outlet, Subscription } from "./subscription.ts";
+import type { Writer } from "./write-turn.ts";
 
 export const EVENT_STREAM_HEADERS = {
   "Content-Type": "text/event-stream; charset=utf-8",
@@ -29,7 +30,7 @@ export interface StreamRequest {
 const RETRY_MS = { from: 500, to: 3_000 };
 const HEARTBEAT = ":\n\n";
 
-export class EventStream implements LiveClient, Outlet {
+export class EventStream implements LiveClient, Outlet, Writer {
   readonly caller: Caller;
   readonly #res: ServerResponse;
   readonly #host: Host;
@@ -37,6 +38,7 @@ export class EventStream implements LiveClient, Outlet {
   #subscription: Subscription | undefined;
   #expiry: NodeJS.Timeout | undefined;
   #turn = Promise.resolve();
+  #corked = false;
   /** Why it has ended before it began. */
   #refusal: Error | undefined;
 
@@ -120,8 +122,22 @@ export class EventStream implements LiveClient, Outlet {
       this.terminate();
       written?.();
     } else {
+      this.#cork();
       this.#res.write(text, written && (() => written()));
     }
+  }
+
+  /** Until the turn ends: what it brings goes out in one write. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#res.cork();
+    this.#host.turn.add(this);
+  }
+
+  flush(): void {
+    if (this.#corked && !this.#res.writableEnded) this.#res.uncork();
+    this.#corked = false;
   }
 
   /** @param refusal the answer, where the stream has not begun */
@@ -130,6 +146,8 @@ export class EventStream implements LiveClient, Outlet {
     if (!this.#res.headersSent) return;
     if (last !== undefined) this.#write(last);
     this.#release();
+    // Node sends the end of a corked answer ahead of the rest.
+    this.flush();
     this.#res.end();
   }
 

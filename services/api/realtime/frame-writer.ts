@@ -7,6 +7,7 @@
  */
 import type { Duplex } from "node:stream";
 import * as ws from "ws";
+import type { Limits } from "./limits.ts";
 import type { Writer, WriteTurn } from "./write-turn.ts";
 
 // Public, and left out of its types.
@@ -16,6 +17,15 @@ const { Sender } = ws as unknown as {
 
 const TEXT = { fin: true, opcode: 1, mask: false, readOnly: true, rsv1: false } as const;
 
+/** Beyond it what waits is written before the turn ends, so that the network can take it. In bytes. */
+const AT_ONCE = 64 * 1024;
+
+/** What all writers of a gateway share. */
+export interface WriterHost {
+  turn: WriteTurn;
+  limits: Pick<Limits, "bufferedBytes">;
+}
+
 /** What is written once more than once: an entry of the log. */
 export interface Frame {
   frame: string | Buffer;
@@ -24,46 +34,66 @@ export interface Frame {
 export class FrameWriter implements Writer {
   readonly #socket: ws.WebSocket;
   readonly #tcp: Duplex;
-  readonly #turn: WriteTurn;
-  #waiting: Buffer[] | undefined;
+  readonly #host: WriterHost;
+  readonly #tooSlow: () => void;
+  #first: Buffer | undefined;
+  /** All that wait, where there are several. */
+  #several: Buffer[] | undefined;
   #waitingBytes = 0;
   #written: (() => void)[] | undefined;
 
-  /** @param tcp what the socket was made of */
-  constructor(socket: ws.WebSocket, tcp: Duplex, turn: WriteTurn) {
+  /**
+   * @param tcp what the socket was made of
+   * @param tooSlow called instead of a write that would bring what the network has not taken above the limit
+   */
+  constructor(socket: ws.WebSocket, tcp: Duplex, host: WriterHost, tooSlow: () => void) {
     this.#socket = socket;
     this.#tcp = tcp;
-    this.#turn = turn;
+    this.#host = host;
+    this.#tooSlow = tooSlow;
   }
 
-  /** Bytes that the network has not taken yet. */
-  get buffered(): number {
-    return this.#tcp.writableLength + this.#waitingBytes;
-  }
-
-  /** @param framed by `frameOf` or `framedOf`. @param written called when it has left for the network, or never will */
+  /**
+   * Looks at nothing but this writer: of hundreds that get the same, the rest is then touched once, by `flush`.
+   * @param framed by `frameOf` or `framedOf`
+   * @param written called when it has left for the network, or never will
+   */
   write(framed: Buffer, written?: () => void): void {
-    if (this.#waiting) this.#waiting.push(framed);
-    else {
-      this.#waiting = [framed];
-      this.#turn.add(this);
-    }
+    if (this.#first === undefined) {
+      this.#first = framed;
+      this.#host.turn.add(this);
+    } else if (this.#several === undefined) this.#several = [this.#first, framed];
+    else this.#several.push(framed);
     this.#waitingBytes += framed.length;
-    if (written) (this.#written ??= []).push(written);
+    if (written) {
+      this.#written ??= [];
+      this.#written.push(written);
+    }
+    if (this.#waitingBytes > AT_ONCE) this.flush();
   }
 
-  flush(turn = this.#turn): void {
-    if (!this.#waiting) return;
-    const whole = turn.join(this.#waiting);
+  flush(): void {
+    const { turn, limits } = this.#host;
+    const first = this.#first;
+    if (first === undefined) return;
+    const several = this.#several;
+    const bytes = this.#waitingBytes;
     const written = this.#written;
-    this.#waiting = undefined;
+    this.#first = undefined;
+    this.#several = undefined;
     this.#waitingBytes = 0;
     this.#written = undefined;
-    const done = written && (() => written.forEach((tell) => tell()));
-    // The client may have closed it since.
-    if (this.#socket.readyState !== this.#socket.OPEN) done?.();
-    else this.#tcp.write(whole, done);
+    // It may have been closed since, by whom it may.
+    if (this.#socket.readyState !== this.#socket.OPEN) tell(written);
+    else if (this.#tcp.writableLength + bytes > limits.bufferedBytes) {
+      this.#tooSlow();
+      tell(written);
+    } else this.#tcp.write(several ? turn.join(several) : first, written && (() => tell(written)));
   }
+}
+
+function tell(written: (() => void)[] | undefined): void {
+  for (const done of written ?? []) done();
 }
 
 export function frameOf(text: string | Buffer): Buffer {

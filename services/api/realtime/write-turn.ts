@@ -2,7 +2,7 @@
 
 /** Somebody who has something to write. */
 export interface Writer {
-  flush(turn: WriteTurn): void;
+  flush(): void;
 }
 
 export class WriteTurn {
@@ -27,7 +27,7 @@ export class WriteTurn {
   #flush(): void {
     const writers = this.#writers;
     this.#writers = [];
-    for (const writer of writers) writer.flush(this);
+    for (const writer of writers) writer.flush();
     this.#joined = undefined;
   }
 }
