@@ -22,44 +22,6 @@ async function chatOf(ann: Caller, bob: Caller): Promise<string> {
   return chat_id;
 }
 
-test("a slow reader is told to resume with 4008, and holds nobody back", async () => {
-  await start({ bufferedBytes: 512 * 1024 });
-  const [ann, bob] = [somebody(), somebody()];
-  const id = await chatOf(ann, bob);
-  const [slow, quick] = await Promise.all([
-    Socket.signedIn(chat.broker, bob),
-    Socket.signedIn(chat.broker, ann),
-  ]);
-  for (const socket of [slow, quick]) socket.push({ op: "subscribe", conversation: id });
-  await Promise.all([slow.got("subscribed"), quick.got("subscribed")]);
-  slow.raw.pause();
-  // More than the kernel's buffers take, too.
-  const text = "€".repeat(2_000);
-  const count = 2_500;
-  for (let sent = 0; sent < count; sent += 50) {
-    const some = Array.from({ length: 50 }, () =>
-      call(
-        chat.broker,
-        "v1.chat.sendMessage",
-        { id, text, nonce: crypto.randomUUID() },
-        { meta: { user: ann } },
-      ),
-    );
-    await Promise.all(some);
-    await quick.got("message", sent + 50);
-  }
-  slow.raw.resume();
-  expect(await slow.closed()).toBe(4008);
-  const seqs = slow.seqs();
-  expect(seqs.length).toBeLessThan(count);
-  expect(seqs).toEqual(seqs.map((_, i) => i + 1));
-
-  const again = await Socket.signedIn(chat.broker, bob);
-  again.push({ op: "subscribe", conversation: id, after: seqs.length });
-  await again.got("message", count - seqs.length);
-  expect(again.seqs()).toEqual(Array.from({ length: count - seqs.length }, (_, i) => seqs.length + i + 1));
-});
-
 test("at a shutdown what is being sent is acknowledged, then the client is told to go elsewhere with 1001", async () => {
   await start();
   const [ann, bob] = [somebody(), somebody()];
