@@ -2,11 +2,13 @@
 import { fanoutBench } from "./fanout.ts";
 import { friendsBench } from "./friends.ts";
 import { httpBench } from "./http.ts";
+import { idleBench } from "./idle.ts";
 
 const BENCHES: Record<string, () => Promise<void>> = {
   http: httpBench,
   friends: friendsBench,
   fanout: fanoutBench,
+  idle: idleBench,
 };
 
 const chosen = process.argv.slice(2);
