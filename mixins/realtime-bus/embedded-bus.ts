@@ -2,6 +2,8 @@
 import { EventEmitter } from "node:events";
 import type { BusSubscription, Listener, RealtimeBus, Subject } from "./bus.ts";
 
+const READY = Promise.resolve();
+
 export class EmbeddedBus implements RealtimeBus {
   readonly #emitter = new EventEmitter().setMaxListeners(0);
 
@@ -12,7 +14,7 @@ export class EmbeddedBus implements RealtimeBus {
 
   subscribe(subject: Subject, listener: Listener): BusSubscription {
     this.#emitter.on(subject, listener);
-    return { ready: Promise.resolve(), close: () => this.#emitter.off(subject, listener) };
+    return { ready: READY, close: () => this.#emitter.off(subject, listener) };
   }
 
   /** There is no connection to lose. */

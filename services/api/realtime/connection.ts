@@ -14,7 +14,7 @@ import {
 } from "../../../lib/errors.ts";
 import type { ConversationId, UserId } from "../../../lib/ids.ts";
 import type { Feeds } from "./feeds.ts";
-import { type Frame, FrameWriter, framedOf, frameOf } from "./frame-writer.ts";
+import { type Frame, FrameWriter, framedOf, frameOf, type WriterOwner } from "./frame-writer.ts";
 import * as frames from "./frames.ts";
 import { CLOSE, type CloseCode, type Limits } from "./limits.ts";
 import type { LiveClient } from "./live-client.ts";
@@ -32,22 +32,26 @@ export interface Host {
   checkToken(token: string): CheckedToken;
   /** Counts a connection to its user's. @returns false if there are too many */
   admit(connection: LiveClient, user: UserId): boolean;
+  ended(connection: LiveClient): void;
 }
 
 const MISSED_PINGS = 2;
 /** For the close to be read by who sent too much. */
 const FLOOD_ENDS_MS = 1_000;
 
-export class Connection implements LiveClient, Outlet {
+/** ws has closed it with the right code by then: 1009 for a frame too large, 1007 for what is no UTF-8 … */
+const ignore = () => {};
+
+/** Thousands of them say nothing: what a connection needs only once it does something is made then. */
+export class Connection implements LiveClient, Outlet, WriterOwner {
   readonly #socket: WebSocket;
   readonly #writer: FrameWriter;
   readonly #host: Host;
-  readonly #subscriptions = new Map<ConversationId, Subscription>();
-  readonly #outbox: Outbox;
+  deadline: number;
+  #subscriptions: Map<ConversationId, Subscription> | undefined;
+  #outbox: Outbox | undefined;
   #caller: Caller | undefined;
-  /** Until the connection has said who it is, then until its token ends. */
-  #deadline: NodeJS.Timeout;
-  #turn = Promise.resolve();
+  #turn: Promise<void> | undefined;
   #unansweredPings = 0;
   #framesInSecond = 0;
   #second = 0;
@@ -55,19 +59,20 @@ export class Connection implements LiveClient, Outlet {
   /** @param tcp what the socket was made of */
   constructor(socket: WebSocket, tcp: Duplex, host: Host) {
     this.#socket = socket;
-    this.#writer = new FrameWriter(socket, tcp, host, () => this.close(CLOSE.TOO_SLOW, "too slow: resume"));
+    this.#writer = new FrameWriter(socket, tcp, host, this);
     this.#host = host;
-    this.#outbox = new Outbox(host.limits.pendingSends);
-    this.#deadline = this.#closeIn(host.limits.authDeadlineMs, "no token");
+    this.deadline = Date.now() + host.limits.authDeadlineMs;
     socket.on("message", (bytes, isBinary) => this.#receive(bytes, isBinary));
     socket.on("ping", () => this.#countFrame());
     socket.on("pong", () => {
       this.#unansweredPings = 0;
       this.#countFrame();
     });
-    // ws has closed it with the right code by then: 1009 for a frame too large, 1007 for what is no UTF-8 …
-    socket.on("error", () => {});
-    socket.on("close", () => this.#end());
+    socket.on("error", ignore);
+    socket.on("close", () => {
+      this.#end();
+      host.ended(this);
+    });
   }
 
   get caller(): Caller | undefined {
@@ -99,7 +104,7 @@ export class Connection implements LiveClient, Outlet {
   }
 
   inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(work);
+    const done = (this.#turn ?? Promise.resolve()).then(work);
     this.#turn = done.catch(() => {});
     return done;
   }
@@ -117,6 +122,14 @@ export class Connection implements LiveClient, Outlet {
     this.close(CLOSE.UNAUTHENTICATED, "session revoked");
   }
 
+  tooSlow(): void {
+    this.close(CLOSE.TOO_SLOW, "too slow: resume");
+  }
+
+  expire(): void {
+    this.close(CLOSE.UNAUTHENTICATED, this.#caller ? "token expired" : "no token");
+  }
+
   beat(): void {
     if (this.#unansweredPings >= MISSED_PINGS) this.#socket.terminate();
     this.#unansweredPings += 1;
@@ -126,7 +139,7 @@ export class Connection implements LiveClient, Outlet {
   /** What is being sent gets its acknowledgement first. */
   async leave(): Promise<void> {
     this.#socket.removeAllListeners("message");
-    await this.#outbox.settled();
+    await this.#outbox?.settled();
     this.close(CLOSE.GOING_AWAY, "going away: resume elsewhere");
   }
 
@@ -141,8 +154,7 @@ export class Connection implements LiveClient, Outlet {
       return;
     }
     this.#caller = caller;
-    clearTimeout(this.#deadline);
-    this.#deadline = this.#closeIn(expiresAt * 1000 - Date.now(), "token expired");
+    this.deadline = expiresAt * 1000;
     this.push(frames.readyFrame(caller, this.#host.limits.heartbeatMs));
   }
 
@@ -171,10 +183,10 @@ export class Connection implements LiveClient, Outlet {
         this.push(frames.unsubscribedFrame(frame.conversation));
         break;
       case "send":
-        this.#outbox.add(frame.conversation, () => this.#send(frame));
+        this.#inOrder(frame.conversation, () => this.#send(frame));
         break;
       case "read":
-        this.#outbox.add(frame.conversation, () => this.#markRead(frame));
+        this.#inOrder(frame.conversation, () => this.#markRead(frame));
         break;
       case "typing":
         this.#typing(frame);
@@ -182,6 +194,11 @@ export class Connection implements LiveClient, Outlet {
       case "ping":
         this.push(frames.PONG);
     }
+  }
+
+  #inOrder(conversation: ConversationId, send: () => Promise<void>): void {
+    this.#outbox ??= new Outbox(this.#host.limits.pendingSends);
+    this.#outbox.add(conversation, send);
   }
 
   async #send({ conversation, text, nonce }: frames.FrameOf<"send">): Promise<void> {
@@ -205,7 +222,7 @@ export class Connection implements LiveClient, Outlet {
   /** Asks nobody: who is subscribed may read the conversation. */
   #typing({ conversation }: frames.FrameOf<"typing">): void {
     const { id } = this.#asCaller().meta.user;
-    if (!this.#subscriptions.get(conversation)?.authorized) {
+    if (!this.#subscriptions?.get(conversation)?.authorized) {
       throw failedPrecondition("Subscribe to this conversation first.");
     }
     this.#host.feeds.signal(conversation, { from: id, frame: frames.typingFrame(conversation, id) });
@@ -214,6 +231,7 @@ export class Connection implements LiveClient, Outlet {
   /** A second one for the same conversation takes the first one's place. */
   async #subscribe({ conversation, after }: frames.FrameOf<"subscribe">): Promise<void> {
     this.#unsubscribe(conversation);
+    this.#subscriptions ??= new Map();
     if (this.#subscriptions.size >= this.#host.limits.subscriptionsPerConnection) {
       const error = resourceExhausted("This connection has too many subscriptions.", 1);
       return this.push(frames.errorFrame(error, { conversation }));
@@ -229,15 +247,15 @@ export class Connection implements LiveClient, Outlet {
         (tail) => this.push(frames.subscribedFrame(conversation, tail)),
       );
     } catch (error) {
-      if (this.#subscriptions.get(conversation) !== subscription) return;
+      if (this.#subscriptions?.get(conversation) !== subscription) return;
       this.#unsubscribe(conversation);
       this.push(frames.errorFrame(error, { conversation }));
     }
   }
 
   #unsubscribe(conversation: ConversationId): void {
-    this.#subscriptions.get(conversation)?.end();
-    this.#subscriptions.delete(conversation);
+    this.#subscriptions?.get(conversation)?.end();
+    this.#subscriptions?.delete(conversation);
   }
 
   async #authorize(conversation: ConversationId): Promise<number> {
@@ -271,13 +289,9 @@ export class Connection implements LiveClient, Outlet {
     setTimeout(() => this.#socket.terminate(), FLOOD_ENDS_MS).unref();
   }
 
-  #closeIn(ms: number, reason: string): NodeJS.Timeout {
-    return setTimeout(() => this.close(CLOSE.UNAUTHENTICATED, reason), ms);
-  }
-
   #end(): void {
-    clearTimeout(this.#deadline);
-    for (const subscription of this.#subscriptions.values()) subscription.end();
-    this.#subscriptions.clear();
+    this.deadline = Number.POSITIVE_INFINITY;
+    for (const subscription of this.#subscriptions?.values() ?? []) subscription.end();
+    this.#subscriptions = undefined;
   }
 }

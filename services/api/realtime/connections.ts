@@ -9,13 +9,17 @@ import {
 import type { Limits } from "./limits.ts";
 import type { LiveClient } from "./live-client.ts";
 
+/** How late a connection may end. One look at all of them costs less than a timer for each. */
+const LOOK_AT_DEADLINES_MS = 1_000;
+
 export class Connections {
   readonly #limits: Limits;
   /** And whose each is, once that is known. */
   readonly #open = new Map<LiveClient, UserId | undefined>();
-  readonly #perUser = new Map<UserId, { connections: Set<LiveClient>; subject: BusSubscription }>();
+  readonly #perUser = new Map<UserId, { connections: LiveClient[]; subject: BusSubscription }>();
   readonly #bus: Pick<RealtimeBus, "subscribe">;
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #deadlines: NodeJS.Timeout;
   #drained: (() => void) | undefined;
 
   constructor(limits: Limits, bus: Pick<RealtimeBus, "subscribe">) {
@@ -24,24 +28,41 @@ export class Connections {
     this.#heartbeat = setInterval(() => {
       for (const connection of this.#open.keys()) connection.beat();
     }, limits.heartbeatMs);
+    this.#deadlines = setInterval(() => {
+      const now = Date.now();
+      for (const connection of this.#open.keys()) if (connection.deadline <= now) connection.expire();
+    }, LOOK_AT_DEADLINES_MS);
   }
 
   get size(): number {
     return this.#open.size;
   }
 
-  /** @returns what is to be called once, when it has ended */
-  add(connection: LiveClient): () => void {
+  /** Is to be removed when it has ended. */
+  add(connection: LiveClient): void {
     this.#open.set(connection, undefined);
-    return () => this.#forget(connection);
   }
 
   admit(connection: LiveClient, user: UserId): boolean {
     const own = this.#perUser.get(user) ?? this.#listenFor(user);
-    if (own.connections.size >= this.#limits.connectionsPerUser) return false;
-    own.connections.add(connection);
+    if (own.connections.length >= this.#limits.connectionsPerUser) return false;
+    own.connections.push(connection);
     this.#open.set(connection, user);
     return true;
+  }
+
+  remove(connection: LiveClient): void {
+    const user = this.#open.get(connection);
+    this.#open.delete(connection);
+    if (user !== undefined) {
+      const own = this.#perUser.get(user);
+      own?.connections.splice(own.connections.indexOf(connection), 1);
+      if (own?.connections.length === 0) {
+        own.subject.close();
+        this.#perUser.delete(user);
+      }
+    }
+    if (this.#open.size === 0) this.#drained?.();
   }
 
   revoke(sessions: SessionId[]): void {
@@ -57,6 +78,7 @@ export class Connections {
    */
   async close(patience: number): Promise<void> {
     clearInterval(this.#heartbeat);
+    clearInterval(this.#deadlines);
     const gone = new Promise<void>((resolve) => {
       this.#drained = resolve;
     });
@@ -69,23 +91,9 @@ export class Connections {
     for (const connection of this.#open.keys()) connection.terminate();
   }
 
-  #forget(connection: LiveClient): void {
-    const user = this.#open.get(connection);
-    this.#open.delete(connection);
-    if (user !== undefined) {
-      const own = this.#perUser.get(user);
-      own?.connections.delete(connection);
-      if (own?.connections.size === 0) {
-        own.subject.close();
-        this.#perUser.delete(user);
-      }
-    }
-    if (this.#open.size === 0) this.#drained?.();
-  }
-
   /** What comes on a user's own subject are frames, for all the user's connections. */
   #listenFor(user: UserId) {
-    const connections = new Set<LiveClient>();
+    const connections: LiveClient[] = [];
     const subject = this.#bus.subscribe(userSubject(user), (frame) => {
       const signal = { frame };
       for (const connection of connections) connection.pushSignal(signal);

@@ -32,11 +32,10 @@ const HEARTBEAT = ":\n\n";
 
 export class EventStream implements LiveClient, Outlet, Writer {
   readonly caller: Caller;
+  readonly deadline: number;
   readonly #res: ServerResponse;
   readonly #host: Host;
-  readonly #expiresAt: number;
   #subscription: Subscription | undefined;
-  #expiry: NodeJS.Timeout | undefined;
   #turn = Promise.resolve();
   #corked = false;
   /** Why it has ended before it began. */
@@ -46,7 +45,7 @@ export class EventStream implements LiveClient, Outlet, Writer {
     this.#res = res;
     this.#host = host;
     this.caller = caller;
-    this.#expiresAt = expiresAt;
+    this.deadline = expiresAt * 1000;
     res.on("error", () => {});
     res.on("close", () => this.#release());
   }
@@ -92,6 +91,10 @@ export class EventStream implements LiveClient, Outlet, Writer {
     );
   }
 
+  expire(): void {
+    this.#end(unauthenticated());
+  }
+
   /** There is no answer to wait for: who is gone shows as a socket that takes nothing more, or as an error of TCP. */
   beat(): void {
     if (this.#res.headersSent) this.#write(HEARTBEAT);
@@ -110,8 +113,6 @@ export class EventStream implements LiveClient, Outlet, Writer {
     this.#res.socket?.setKeepAlive(true, this.#host.limits.heartbeatMs);
     const retry = RETRY_MS.from + Math.random() * (RETRY_MS.to - RETRY_MS.from);
     this.#write(`retry: ${Math.round(retry)}\n\n`);
-    const left = this.#expiresAt * 1000 - Date.now();
-    this.#expiry = setTimeout(() => this.#end(unauthenticated()), left);
   }
 
   #write(text: string | Buffer, written?: () => void): void {
@@ -152,7 +153,6 @@ export class EventStream implements LiveClient, Outlet, Writer {
   }
 
   #release(): void {
-    clearTimeout(this.#expiry);
     this.#subscription?.end();
   }
 }

@@ -26,6 +26,11 @@ export interface WriterHost {
   limits: Pick<Limits, "bufferedBytes">;
 }
 
+export interface WriterOwner {
+  /** Called instead of a write that would bring what the network has not taken above the limit. */
+  tooSlow(): void;
+}
+
 /** What is written once more than once: an entry of the log. */
 export interface Frame {
   frame: string | Buffer;
@@ -35,22 +40,19 @@ export class FrameWriter implements Writer {
   readonly #socket: ws.WebSocket;
   readonly #tcp: Duplex;
   readonly #host: WriterHost;
-  readonly #tooSlow: () => void;
+  readonly #owner: WriterOwner;
   #first: Buffer | undefined;
   /** All that wait, where there are several. */
   #several: Buffer[] | undefined;
   #waitingBytes = 0;
   #written: (() => void)[] | undefined;
 
-  /**
-   * @param tcp what the socket was made of
-   * @param tooSlow called instead of a write that would bring what the network has not taken above the limit
-   */
-  constructor(socket: ws.WebSocket, tcp: Duplex, host: WriterHost, tooSlow: () => void) {
+  /** @param tcp what the socket was made of */
+  constructor(socket: ws.WebSocket, tcp: Duplex, host: WriterHost, owner: WriterOwner) {
     this.#socket = socket;
     this.#tcp = tcp;
     this.#host = host;
-    this.#tooSlow = tooSlow;
+    this.#owner = owner;
   }
 
   /**
@@ -86,7 +88,7 @@ export class FrameWriter implements Writer {
     // It may have been closed since, by whom it may.
     if (this.#socket.readyState !== this.#socket.OPEN) tell(written);
     else if (this.#tcp.writableLength + bytes > limits.bufferedBytes) {
-      this.#tooSlow();
+      this.#owner.tooSlow();
       tell(written);
     } else this.#tcp.write(several ? turn.join(several) : first, written && (() => tell(written)));
   }

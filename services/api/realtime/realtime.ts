@@ -60,6 +60,7 @@ export class Realtime {
       turn: new WriteTurn(),
       checkToken: (token) => authentication.ofToken(token),
       admit: (connection, user) => this.connections.admit(connection, user),
+      ended: (connection) => this.connections.remove(connection),
     };
     this.#stopListening = revocations.onRevoked((sessions) => this.connections.revoke(sessions));
     openDoor(service.server, {
@@ -84,14 +85,15 @@ export class Realtime {
   async stream(res: ServerResponse, wanted: StreamRequest): Promise<void> {
     if (this.#closing) throw unavailable("This gateway is going away.");
     const stream = new EventStream(res, this.#host, wanted.checked);
-    res.on("close", this.connections.add(stream));
+    this.connections.add(stream);
+    res.on("close", () => this.connections.remove(stream));
     await stream.start(wanted);
   }
 
   #accept(socket: WebSocket, tcp: Duplex, req: IncomingMessage): void {
     const { authentication } = this.#service.gateway;
     const connection = new Connection(socket, tcp, this.#host);
-    socket.on("close", this.connections.add(connection));
+    this.connections.add(connection);
     const { authorization } = req.headers;
     const token = tokenOfQuery(req);
     if (authorization !== undefined) connection.authenticate(() => authentication.ofHeader(authorization));

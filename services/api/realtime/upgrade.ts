@@ -43,11 +43,16 @@ export function openDoor(server: Server, door: Door): void {
   (server as Upgradable).shouldUpgradeCallback = ({ headers }) =>
     headers.upgrade?.toLowerCase() === "websocket";
   server.on("upgrade", (req, socket, head) => {
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroy);
     const refusal = refusalOf(req, door);
     if (refusal) refuse(socket, refusal);
     else sockets.handleUpgrade(req, socket, head, (opened) => door.accept(opened, socket, req));
   });
+}
+
+/** Not a closure: it would keep the request in memory for as long as the connection is open. */
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 /** The query's `access_token`: browsers can't set headers of a WebSocket. */
