@@ -44,8 +44,17 @@ export async function openChat(url: string, ann: Person, bob: Person): Promise<s
   return chat_id;
 }
 
+/** A room with all of them; the first owns it. */
+export async function openRoom(url: string, people: Person[]): Promise<string> {
+  const [owner, ...others] = people;
+  const name = `bench ${Date.now() % 1e9}`;
+  const { id } = await post<{ id: string }>(`${url}/v1/rooms`, { name }, owner?.token);
+  for (const { token } of others) await post(`${url}/v1/rooms/${id}/join`, {}, token);
+  return id;
+}
+
 /** @throws Error for any answer that is no 2xx */
-export async function post<T>(url: string, body: object, token?: string): Promise<T> {
+async function post<T>(url: string, body: object, token?: string): Promise<T> {
   const answer = await fetch(url, {
     method: "POST",
     headers: {
@@ -56,5 +65,5 @@ export async function post<T>(url: string, body: object, token?: string): Promis
   });
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${await answer.text()}`);
   // What the route's contract promises.
-  return (await answer.json()) as T;
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
 }

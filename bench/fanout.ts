@@ -1,6 +1,6 @@
 // What it costs to bring messages to 500 sockets, as ratios to a plain loop over `ws` and to Socket.IO's rooms.
 import type { ChildProcess } from "node:child_process";
-import { JWT_SECRET, openChat, register } from "./accounts.ts";
+import { JWT_SECRET, openRoom, register } from "./accounts.ts";
 import { ask, cpuOf } from "./asking.ts";
 import type { Burst, Opening } from "./load/listeners.ts";
 import {
@@ -109,9 +109,8 @@ function report(contestants: Contestant[], figures: Map<string, Figures[]>): voi
 
 async function veche(): Promise<Contestant> {
   const target = await startTarget("veche", { env: { JWT_SECRET } });
-  const people = await register(target.url, 2);
-  const [ann, bob] = people as [(typeof people)[0], (typeof people)[0]];
-  const conversation = await openChat(target.url, ann, bob);
+  const people = await register(target.url, SOCKETS);
+  const conversation = await openRoom(target.url, people);
   const listeners = await listen({
     url: webSocketUrl(target, "/v1/ws"),
     tokens: people.map(({ token }) => token),

@@ -1,14 +1,20 @@
 // `npm run bench [-- name …]`: figures as ratios to a reference that is measured in the same run.
 import { fanoutBench } from "./fanout.ts";
 import { friendsBench } from "./friends.ts";
+import { historyBench } from "./history.ts";
 import { httpBench } from "./http.ts";
 import { idleBench } from "./idle.ts";
+import { sendBench } from "./send.ts";
+import { slowBench } from "./slow.ts";
 
 const BENCHES: Record<string, () => Promise<void>> = {
   http: httpBench,
   friends: friendsBench,
   fanout: fanoutBench,
+  slow: slowBench,
   idle: idleBench,
+  send: sendBench,
+  history: historyBench,
 };
 
 const chosen = process.argv.slice(2);

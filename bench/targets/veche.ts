@@ -6,17 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../lib/config.ts";
 import { makeBroker } from "../../scripts/process.ts";
-import { loadServices } from "../../scripts/services.ts";
-import type { Limits } from "../../services/api/realtime/limits.ts";
-import { withLimits } from "../../test/support/embedded.ts";
 import { answering, usage } from "../asking.ts";
-
-/** A bench opens what many would open: of few users, from one address, as quickly as it can. */
-const LIMITS: Partial<Limits> = {
-  connectionsPerUser: 100_000,
-  framesPerSecond: 1_000_000,
-  pendingSends: 10_000,
-};
+import { historyAnswers } from "./history.ts";
+import { loadUnlimited } from "./limits.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "veche-bench-"));
 process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
@@ -34,10 +26,8 @@ export const broker = makeBroker(
     ),
   }),
 );
-for (const schema of await loadServices([])) {
-  broker.createService(schema.name === "api" ? withLimits(schema, LIMITS) : schema);
-}
+for (const schema of await loadUnlimited([])) broker.createService(schema);
 await broker.start();
 const { server } = broker.getLocalService("api") as unknown as { server: Server };
 process.send?.(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-answering(usage);
+answering({ ...usage, ...historyAnswers(broker) });

@@ -237,7 +237,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
       return this.push(frames.errorFrame(error, { conversation }));
     }
     const subscription = new Subscription(this.#host.feeds.hold(conversation), this, () => {
-      this.#subscriptions.delete(conversation);
+      this.#subscriptions?.delete(conversation);
       this.push(frames.unsubscribedFrame(conversation));
     });
     this.#subscriptions.set(conversation, subscription);
