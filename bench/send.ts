@@ -86,7 +86,7 @@ async function startNodes(): Promise<Runtime> {
   const cluster: Cluster = await startCluster({
     nodes: {
       gateway: ["api"],
-      core: ["auth", "session", "users", "rooms"],
+      core: ["auth", "session", "users", "social", "rooms"],
       "chat-1": ["chat"],
       "chat-2": ["chat"],
     },
