@@ -69,15 +69,15 @@ export function toProblem(error: unknown): Problem {
   return problem(code, detail, code === "UNAVAILABLE" ? { retry_after: 1 } : {});
 }
 
+/** Of whatever was thrown. */
+export const stackOf = (error: unknown): string => (error as Error | null)?.stack ?? String(error);
+
 /** Answers a request with what went wrong, and logs it where it is our fault. */
 export function answerError(req: IncomingMessage, res: ServerResponse, error: unknown, logger: Logger): void {
   const requestId = String(req.headers["x-request-id"]);
   const problem = toProblem(error);
   if (problem.unexpected) {
-    logger.error(
-      { request_id: requestId, stack: (error as Error)?.stack ?? String(error) },
-      "A request failed.",
-    );
+    logger.error({ request_id: requestId, stack: stackOf(error) }, "A request failed.");
   } else if (problem.status >= 500) {
     logger.warn({ request_id: requestId, cause: (error as Error).message }, "A request was not served.");
   }

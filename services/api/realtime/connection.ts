@@ -14,6 +14,7 @@ import {
 } from "../../../lib/errors.ts";
 import type { ConversationId, UserId } from "../../../lib/ids.ts";
 import type { Feeds } from "./feeds.ts";
+import { FrameRate } from "./frame-rate.ts";
 import { type Frame, FrameWriter, framedOf, frameOf, type WriterOwner } from "./frame-writer.ts";
 import * as frames from "./frames.ts";
 import { CLOSE, type CloseCode, type Limits } from "./limits.ts";
@@ -53,8 +54,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
   #caller: Caller | undefined;
   #turn: Promise<void> | undefined;
   #unansweredPings = 0;
-  #framesInSecond = 0;
-  #second = 0;
+  readonly #rate = new FrameRate();
 
   /** @param tcp what the socket was made of */
   constructor(socket: WebSocket, tcp: Duplex, host: Host) {
@@ -84,7 +84,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     try {
       this.#admit(check());
     } catch (error) {
-      this.push(frames.errorFrame(error));
+      this.#refuse(error);
       if (this.#caller) return;
       const unknown = hasCode(error, "UNAVAILABLE");
       this.close(unknown ? CLOSE.TRY_AGAIN_LATER : CLOSE.UNAUTHENTICATED, "no valid token");
@@ -165,7 +165,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
       if (isBinary) throw invalidArgument("Frames are text.");
       this.#dispatch(frames.parseFrame(text));
     } catch (error) {
-      this.push(frames.errorFrame(error, frames.aboutOf(text)));
+      this.#refuse(error, frames.aboutOf(text));
     }
   }
 
@@ -201,13 +201,17 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     this.#outbox.add(conversation, send);
   }
 
+  #refuse(error: unknown, about: frames.About = {}): void {
+    this.push(frames.errorFrame(error, about, this.#host.broker.logger));
+  }
+
   async #send({ conversation, text, nonce }: frames.FrameOf<"send">): Promise<void> {
     try {
       const params = { id: conversation, text, nonce };
       const message = await call(this.#host.broker, "v1.chat.sendMessage", params, this.#asCaller());
       this.push(frames.ackFrame(nonce, message.seq, message.sent_at_unix_ms));
     } catch (error) {
-      this.push(frames.errorFrame(error, { nonce, conversation }));
+      this.#refuse(error, { nonce, conversation });
     }
   }
 
@@ -215,7 +219,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     try {
       await call(this.#host.broker, "v1.chat.markRead", { id: conversation, seq }, this.#asCaller());
     } catch (error) {
-      this.push(frames.errorFrame(error, { conversation }));
+      this.#refuse(error, { conversation });
     }
   }
 
@@ -234,7 +238,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     this.#subscriptions ??= new Map();
     if (this.#subscriptions.size >= this.#host.limits.subscriptionsPerConnection) {
       const error = resourceExhausted("This connection has too many subscriptions.", 1);
-      return this.push(frames.errorFrame(error, { conversation }));
+      return this.#refuse(error, { conversation });
     }
     const subscription = new Subscription(this.#host.feeds.hold(conversation), this, () => {
       this.#subscriptions?.delete(conversation);
@@ -249,7 +253,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     } catch (error) {
       if (this.#subscriptions?.get(conversation) !== subscription) return;
       this.#unsubscribe(conversation);
-      this.push(frames.errorFrame(error, { conversation }));
+      this.#refuse(error, { conversation });
     }
   }
 
@@ -273,11 +277,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
   /** @returns false if the frame is not to be looked at */
   #countFrame(): boolean {
     if (this.#socket.readyState !== this.#socket.OPEN) return false;
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#second) this.#framesInSecond = 0;
-    this.#second = second;
-    this.#framesInSecond += 1;
-    if (this.#framesInSecond <= this.#host.limits.framesPerSecond) return true;
+    if (this.#rate.count(this.#host.limits.framesPerSecond)) return true;
     this.close(CLOSE.TOO_MANY_FRAMES, "too many frames");
     this.#endFlood();
     return false;

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, expect, jest, test } from "@jest/globals";
 import { type Caller, call } from "../../../lib/contract.ts";
 import { eventually } from "../../../test/servers/eventually.ts";
 import { type ChatBroker, makeChat } from "../../../test/support/chat.ts";
@@ -45,4 +45,23 @@ test("at a shutdown what is being sent is acknowledged, then the client is told 
   );
   expect(await status).toBe(503);
   await eventually(() => gatewayOf(chat.broker).realtime.connections.size === 0);
+});
+
+test("a frame that fails on our side is logged under the id that its client is told, and tells nothing else", async () => {
+  await start();
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await chatOf(ann, bob);
+  const logged: unknown[] = [];
+  jest.spyOn(chat.broker.logger, "error").mockImplementation((...line: unknown[]) => logged.push(line));
+  const { log } = chat.broker.getLocalService({ name: "chat", version: 1 }) as unknown as {
+    log: { append(): unknown };
+  };
+  log.append = () => Promise.reject(new TypeError("the secret cause"));
+  const a = await Socket.signedIn(chat.broker, ann);
+  a.push({ op: "send", conversation: id, text: "hello", nonce: "n" });
+  const refusal = await a.got("error");
+  expect(refusal).toMatchObject({ code: "INTERNAL", nonce: "n", request_id: expect.any(String) });
+  expect(JSON.stringify(refusal)).not.toContain("secret");
+  const line = logged.find((each) => JSON.stringify(each).includes(String(refusal.request_id)));
+  expect(JSON.stringify(line)).toContain("the secret cause");
 });

@@ -1,10 +1,12 @@
 /** The frames that clients send, and the gateway's answers. Others come as the services made them, by their contracts. */
+import { randomUUID } from "node:crypto";
+import type { Logger } from "moleculer";
 import { z } from "zod";
 import type { Caller } from "../../../lib/contract.ts";
 import { type ErrorCode, invalidArgument, STATUS } from "../../../lib/errors.ts";
 import { type ConversationId, ConversationIdSchema, type UserId } from "../../../lib/ids.ts";
 import { MessageText, Nonce } from "../../chat/chat.contract.ts";
-import { toProblem } from "../problem.ts";
+import { stackOf, toProblem } from "../problem.ts";
 
 const conversation = ConversationIdSchema;
 
@@ -104,6 +106,10 @@ export const gatewayFrames = {
       nonce: Nonce.optional().describe("of what went wrong"),
       conversation: id.optional().describe("of what went wrong"),
       retry_after: z.int().optional().describe("seconds"),
+      request_id: z
+        .string()
+        .optional()
+        .describe("of what went wrong on the server's side, for its operators"),
     })
     .describe("A frame was refused, or could not be served. The connection stays"),
 };
@@ -130,9 +136,12 @@ export const typingFrame = (id: ConversationId, user_id: UserId): string =>
 export const PONG = encoded({ op: "pong" });
 export const SESSION_REVOKED = encoded({ op: "session_revoked" });
 
-export function errorFrame(error: unknown, about: About = {}): string {
-  const { code, detail, extensions } = toProblem(error);
+/** @param logger is told of what is not the client's doing */
+export function errorFrame(error: unknown, about: About, logger: Pick<Logger, "error">): string {
+  const { code, detail, extensions, unexpected } = toProblem(error);
   const { retry_after } = extensions;
+  const request_id = unexpected ? randomUUID() : undefined;
+  if (request_id) logger.error({ request_id, stack: stackOf(error) }, "A frame could not be served.");
   return encoded({
     op: "error",
     // The others of a problem's codes are of HTTP, and nothing behind a WebSocket throws them.
@@ -140,6 +149,7 @@ export function errorFrame(error: unknown, about: About = {}): string {
     message: detail,
     ...about,
     ...(typeof retry_after === "number" ? { retry_after } : {}),
+    ...(request_id ? { request_id } : {}),
   });
 }
 
