@@ -60,6 +60,10 @@ export class FrameError extends Error {
 
 type Frame = Record<string, unknown> & { op: string };
 
+const MAX_FRAME_BYTES = 16 * 1024;
+const TOO_LONG: Frame = { op: "error", code: "INVALID_ARGUMENT", message: "The message is too long." };
+const sizeOf = (frame: Frame): number => new TextEncoder().encode(JSON.stringify(frame)).length;
+
 interface Waiting<T> {
   resolve(value: T): void;
   reject(error: Error): void;
@@ -69,6 +73,8 @@ interface Following extends Waiting<number> {
   /** The last one shown. */
   seq: number;
   show: Callbacks;
+  /** Whether the server has confirmed it. */
+  subscribed?: boolean;
 }
 
 export class LiveConnection {
@@ -77,8 +83,6 @@ export class LiveConnection {
   readonly #socket: WebSocket;
   readonly #sends = new Map<string, Waiting<Ack>>();
   readonly #following = new Map<string, Following>();
-  /** Those that the server has not confirmed yet. */
-  readonly #unsubscribing: string[] = [];
   #ready: Waiting<void> | undefined;
   /** Called when somebody opens a chat with this user. May be missed: the list of chats has it. */
   onChatCreated: ((chat: Chat) => void) | undefined;
@@ -120,15 +124,17 @@ export class LiveConnection {
 
   unsubscribe(conversation: string): void {
     this.#following.delete(keptId(conversation));
-    this.#unsubscribing.push(keptId(conversation));
     this.#push({ op: "unsubscribe", conversation });
   }
 
   /** @param nonce the same one for each try of the same message */
   send(conversation: string, text: string, nonce: string = crypto.randomUUID()): Promise<Ack> {
+    const frame = { op: "send", conversation, text, nonce };
+    // A gateway would end the connection, and all else that is under way on it.
+    if (sizeOf(frame) > MAX_FRAME_BYTES) return Promise.reject(new FrameError(TOO_LONG));
     return new Promise((resolve, reject) => {
       this.#sends.set(nonce, { resolve, reject });
-      this.#push({ op: "send", conversation, text, nonce });
+      this.#push(frame);
     });
   }
 
@@ -178,6 +184,7 @@ export class LiveConnection {
         this.#sends.delete(nonce);
         break;
       case "subscribed":
+        if (following) following.subscribed = true;
         following?.resolve(Number(frame.seq));
         break;
       case "message":
@@ -192,7 +199,8 @@ export class LiveConnection {
         this.onRoomJoined?.(frame.room as Room);
         break;
       case "unsubscribed":
-        this.#ended(String(frame.conversation));
+        // One's own unsubscribing needs no answer.
+        if (frame.ended === true) this.#ended(String(frame.conversation));
         break;
       case "read":
         following?.show.onRead?.(frame as unknown as Signal & { seq: number });
@@ -205,24 +213,21 @@ export class LiveConnection {
     }
   }
 
-  /** One's own unsubscribing is confirmed, or the server has ended a subscription by itself. */
   #ended(conversation: string): void {
-    const own = this.#unsubscribing.indexOf(conversation);
-    if (own >= 0) {
-      this.#unsubscribing.splice(own, 1);
-      return;
-    }
     const following = this.#following.get(conversation);
+    // Otherwise it crossed a new subscription on its way.
+    if (!following?.subscribed) return;
     this.#following.delete(conversation);
-    following?.show.onEnded?.();
+    following.show.onEnded?.();
   }
 
   #refused(frame: Frame, following: Following | undefined): void {
     const error = new FrameError(frame);
     const sending = this.#sends.get(String(frame.nonce));
     if (sending) sending.reject(error);
-    else if (following) following.reject(error);
-    else this.#ready?.reject(error);
+    else if (following) {
+      if (frame.of === undefined || frame.of === "subscribe") following.reject(error);
+    } else this.#ready?.reject(error);
     this.#sends.delete(String(frame.nonce));
   }
 

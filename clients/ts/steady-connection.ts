@@ -106,11 +106,9 @@ export class SteadyConnection {
       const seen = connection.lastSeen(conversation);
       if (seen > 0) following.seq = Math.max(following.seq ?? 0, seen);
     }
-    for (const sending of this.#sends.values()) {
-      // Sent again, it would end the next connection too.
-      if (code === FRAME_TOO_LARGE && sending.underWay) this.#fail(sending, new Error("too long"));
-      sending.underWay = false;
-    }
+    // Sent again, it would end the next connection too. The others may have been kept: their nonces tell.
+    if (code === FRAME_TOO_LARGE) this.#failLongest(new Error("too long"));
+    for (const sending of this.#sends.values()) sending.underWay = false;
     if (stoodMs >= STABLE_MS) this.#attempt = 0;
     this.#connectLater();
   }
@@ -162,6 +160,15 @@ export class SteadyConnection {
     if (!mayPass(error)) return false;
     if (this.#connection === connection) this.#schedule.after(AGAIN_MS * (0.5 + Math.random()), work);
     return true;
+  }
+
+  #failLongest(error: Error): void {
+    const underWay = [...this.#sends.values()].filter((sending) => sending.underWay);
+    const longest = underWay.reduce<Sending | undefined>(
+      (longest, sending) => (longest && longest.text.length >= sending.text.length ? longest : sending),
+      undefined,
+    );
+    if (longest) this.#fail(longest, error);
   }
 
   #fail(sending: Sending, error: unknown): void {

@@ -54,6 +54,16 @@ export class Access {
     return refusals;
   }
 
+  /** Whether others may be told that a reader types or has read. */
+  async maySignal(conversation: ConversationId, user: UserId): Promise<boolean> {
+    if (isRoom(conversation)) return true;
+    const { user_ids } = await this.#chats.getKnown(conversation, user);
+    return this.#assertOnTerms(user_ids).then(
+      () => true,
+      () => false,
+    );
+  }
+
   async #assertOnTerms([one, other]: UserId[]): Promise<void> {
     if (one === undefined || other === undefined) throw failedPrecondition("The other account was deleted.");
     // Not who has blocked whom.

@@ -2,12 +2,16 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { type Caller, call } from "../../lib/contract.ts";
 import { newSessionId, newUserId } from "../../lib/ids.ts";
-import { type ChatBroker, startChat } from "../../test/support/chat.ts";
+import { type ChatBroker, makeChat } from "../../test/support/chat.ts";
+import { addGateway, gatewayReady, Socket } from "../../test/support/gateway.ts";
 import { uniqueName } from "../../test/support/http.ts";
 
 let chat: ChatBroker;
 beforeAll(async () => {
-  chat = await startChat();
+  chat = makeChat();
+  addGateway(chat.broker);
+  await chat.broker.start();
+  await gatewayReady(chat.broker);
 });
 afterAll(() => chat.broker.stop());
 
@@ -62,4 +66,28 @@ test("neither of them brings the other into a room", async () => {
     call(chat.broker, "v1.rooms.inviteMember", { id, user_id }, as(by));
   await expect(invite(await roomOf(bob), bob, ann)).rejects.toMatchObject({ type: "NOT_FOUND" });
   await expect(invite(await roomOf(ann), ann, bob)).rejects.toMatchObject({ type: "PERMISSION_DENIED" });
+});
+
+test("neither of them is told that the other types or has read", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await open(ann, bob);
+  const { seq } = await send(ann, id);
+  const [anns, bobs] = await Promise.all(
+    [ann, bob].map(async (user) => {
+      const socket = await Socket.signedIn(chat.broker, user);
+      socket.push({ op: "subscribe", conversation: id });
+      await socket.got("subscribed");
+      return socket;
+    }),
+  );
+  bobs?.push({ op: "typing", conversation: id });
+  await anns?.got("typing");
+  await block(ann, bob);
+  bobs?.push({ op: "typing", conversation: id });
+  bobs?.push({ op: "read", conversation: id, seq });
+  // Refused behind those, in the same order.
+  bobs?.push({ op: "send", conversation: id, text: "hello", nonce: "n" });
+  await bobs?.got("error");
+  expect(anns?.all("typing")).toHaveLength(1);
+  expect(anns?.all("read")).toEqual([]);
 });

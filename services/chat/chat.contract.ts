@@ -9,7 +9,9 @@ export const MAX_TEXT = 2_000;
 export const MessageText = z
   .string()
   .max(MAX_TEXT)
-  .refine((text) => text.trim() !== "", "must not be empty");
+  .refine((text) => text.trim() !== "", "must not be empty")
+  // Half a surrogate pair can't be kept as UTF-8.
+  .refine((text) => text.isWellFormed(), "must be well-formed Unicode");
 
 /** Chosen by the client: the same nonce from the same sender makes one message, however often it is sent. */
 export const Nonce = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -");
@@ -86,6 +88,9 @@ export const chatSignals = {
   read: z
     .object({ op: z.literal("read"), conversation, user_id: z.string(), seq })
     .describe("Another has read everything up to `seq`"),
+  typing: z
+    .object({ op: z.literal("typing"), conversation, user_id: z.string() })
+    .describe("Another is writing something"),
   chat_created: z
     .object({ op: z.literal("chat_created"), chat: Chat })
     .describe("Somebody opened a chat with the user"),
@@ -190,6 +195,13 @@ export const chatContract = defineContract({
       seq: seq.describe("what counts as read now"),
       unread_count: z.int().min(0).describe("of messages behind it"),
     }),
+  },
+  /** Tells who reads along that the caller is typing. Nothing is kept, and to a blocked user nothing is told. */
+  "v1.chat.signalTyping": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ id: ConversationIdSchema }),
+    result: z.null(),
   },
   /** For gateways: refused as a read of the conversation would be; answers the tail that a subscription starts from. */
   "v1.chat.authorizeSubscription": {

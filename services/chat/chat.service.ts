@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { call } from "../../lib/contract.ts";
 import { permissionDenied } from "../../lib/errors.ts";
-import type { ConversationId } from "../../lib/ids.ts";
+import type { ConversationId, UserId } from "../../lib/ids.ts";
 import { callerOf, implement } from "../../mixins/actions.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
 import { consume } from "../../mixins/durable-events/durable-events.ts";
@@ -39,6 +39,8 @@ type ChatService = WithCollections<typeof chatCollections> &
     log: MessageLog;
     markers: ReadMarkers;
     list: ChatList;
+    /** Tells the others who read along. */
+    signal(conversation: ConversationId, from: UserId, signal: ChatSignal): Promise<void>;
   };
 
 /** Of the question who may write, which others wait behind. */
@@ -115,10 +117,17 @@ export default defineService<ChatService>({
         const { id: user } = callerOf(ctx);
         await this.access.assertRecentReader(id, user);
         const read = await this.markers.markRead(this.log, id, user, seq);
-        const signal = { op: "read", conversation: id, user_id: user, seq: read.seq } satisfies ChatSignal;
-        const frame = JSON.stringify(signal);
-        this.bus.publish(conversationSubject(id), JSON.stringify({ from: user, frame } satisfies Signal));
+        const isNews = this.markers.isNews(id, user, read.seq);
+        if (isNews)
+          await this.signal(id, user, { op: "read", conversation: id, user_id: user, seq: read.seq });
         return read;
+      },
+      async "v1.chat.signalTyping"(ctx) {
+        const { id } = ctx.params;
+        const { id: user } = callerOf(ctx);
+        await this.access.assertRecentReader(id, user);
+        await this.signal(id, user, { op: "typing", conversation: id, user_id: user });
+        return null;
       },
       async "v1.chat.authorizeSubscription"(ctx) {
         const { conversation } = ctx.params;
@@ -201,6 +210,11 @@ export default defineService<ChatService>({
       this.activity
         .catchUp(this.log, conversation, tail)
         .catch((error: unknown) => this.logger.debug("A conversation's activity was not mended.", error));
+    this.signal = async (conversation, from, signal) => {
+      if (!(await this.access.maySignal(conversation, from))) return;
+      const published: Signal = { from, frame: JSON.stringify(signal) };
+      this.bus.publish(conversationSubject(conversation), JSON.stringify(published));
+    };
     this.log = new MessageLog(messages, {
       publish: (entry) =>
         this.bus.publish(conversationSubject(entry.conversation), JSON.stringify(publishedOf(entry))),

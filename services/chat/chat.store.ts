@@ -30,7 +30,10 @@ export interface EntryDocument {
   sent_at: number;
   /** How many entries up to this one are messages, itself included. */
   messages: number;
-  /** `<conversation>.<sender>.<nonce>`; the entry's `_id` once the sender's account was deleted. */
+  /**
+   * `<conversation>.<sender>.<nonce>`; the entry's `_id` once the sender's account was deleted. Of `join` and `leave`
+   * `<conversation>.<type>:<membership>`.
+   */
   nonce_key: string;
   /** Of the request as it was first made. */
   digest: string;

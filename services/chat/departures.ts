@@ -29,14 +29,14 @@ export async function forgetUser(
   await documents.markers.deleteMany({ user_id: user });
 }
 
-/** @param room the log of which goes, with all that is known of it */
+/** The log goes, with all that is known of it. */
 export async function dropLog(
   { rooms, messages, markers }: ChatDocuments,
-  room: ConversationId,
+  conversation: ConversationId,
 ): Promise<void> {
-  await messages.deleteMany({ _id: within(room) });
-  await markers.deleteMany({ _id: within(room) });
-  await rooms.deleteOne({ _id: room });
+  await messages.deleteMany({ _id: within(conversation) });
+  await markers.deleteMany({ _id: within(conversation) });
+  await rooms.deleteOne({ _id: conversation });
 }
 
 /** The range of keys that begin with `<conversation>.` */
@@ -45,9 +45,10 @@ const within = (conversation: ConversationId) => ({ $gte: `${conversation}.`, $l
 async function anonymize(messages: Collection<EntryDocument>, user: UserId): Promise<void> {
   for (;;) {
     const written = await messages.find({ sender_id: user }, { limit: PORTION });
-    for (const { _id } of written) {
-      // Nobody can send that nonce again.
-      await messages.updateOne({ _id, sender_id: user }, { $set: { sender_id: null, nonce_key: _id } });
+    for (const { _id, type, nonce_key } of written) {
+      // Nobody can send that nonce again; but the system may append again that somebody joined or left.
+      const key = type === "join" || type === "leave" ? nonce_key : _id;
+      await messages.updateOne({ _id, sender_id: user }, { $set: { sender_id: null, nonce_key: key } });
     }
     if (written.length < PORTION) return;
   }
@@ -61,16 +62,17 @@ async function leaveChats(
   const { chats } = documents;
   for (;;) {
     const found = await chats.find({ user_ids: user }, { limit: PORTION });
-    for (const { _id } of found) {
-      const left = await chats.findOneAndUpdate(
-        { _id, user_ids: user },
-        { $pull: { user_ids: user }, $set: { pair: _id } },
-      );
+    if (found.length === 0) return;
+    for (const { _id, pair, user_ids } of found) {
       onLeft(_id);
-      if (left?.user_ids.length !== 0) continue;
-      await dropLog(documents, _id);
-      await chats.deleteOne({ _id });
+      if (user_ids.length === 1) {
+        // The last one: as long as the chat is there, this can be repeated.
+        await dropLog(documents, _id);
+        await chats.deleteOne({ _id, user_ids: user });
+      } else {
+        // Where the other one goes at the same time, one of the two is the last.
+        await chats.updateOne({ _id, pair }, { $pull: { user_ids: user }, $set: { pair: _id } });
+      }
     }
-    if (found.length < PORTION) return;
   }
 }

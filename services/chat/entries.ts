@@ -53,10 +53,8 @@ export function entryAfter(tail: Tail, conversation: ConversationId, draft: Draf
   };
 }
 
-export const nonceKey = (
-  conversation: ConversationId,
-  { sender, nonce }: Pick<Draft, "sender" | "nonce">,
-): string => `${conversation}.${sender}.${nonce}`;
+export const nonceKey = (conversation: ConversationId, draft: Draft): string =>
+  isOfClient(draft) ? `${conversation}.${draft.sender}.${draft.nonce}` : `${conversation}.${draft.nonce}`;
 
 /** Tells a request from another with the same nonce. */
 export function digestOf(draft: Draft): string {

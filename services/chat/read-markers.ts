@@ -1,9 +1,12 @@
 /** How far each user has read each conversation. A marker only goes on, and not beyond the tail. */
+import { LRUCache } from "lru-cache";
 import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
 import { Advancing } from "./advancing.ts";
 import { markerId, type ReadMarkerDocument, userOfMarker } from "./chat.store.ts";
 import type { MessageLog } from "./message-log.ts";
+
+const REMEMBERED = 50_000;
 
 /** An entry's place in its log. Both grow together. */
 interface Position {
@@ -13,6 +16,7 @@ interface Position {
 
 export class ReadMarkers {
   readonly #advancing: Advancing<Position, Position>;
+  readonly #told = new LRUCache<string, number>({ max: REMEMBERED });
 
   constructor(markers: Collection<ReadMarkerDocument>) {
     this.#advancing = new Advancing(async (_id, { seq, messages }) => {
@@ -29,6 +33,14 @@ export class ReadMarkers {
     const marker = await this.advance(conversation, user, entry ?? { seq: 0, messages: 0 });
     // It may have gone beyond the tail of then.
     return { seq: marker.seq, unread_count: Math.max(0, tail.messages - marker.messages) };
+  }
+
+  /** Whether others have not been told yet, by this process, that the user has read so far. */
+  isNews(conversation: ConversationId, user: UserId, seq: number): boolean {
+    const id = markerId(conversation, user);
+    if ((this.#told.get(id) ?? 0) >= seq) return false;
+    this.#told.set(id, seq);
+    return true;
   }
 
   /** @returns where the marker is now */

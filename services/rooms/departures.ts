@@ -32,7 +32,8 @@ async function passOn(rooms: Rooms, memberships: Memberships, member: MemberDocu
     await rooms.handOver(room, user, heir);
     return true;
   }
-  await rooms.delete(room);
+  // By now it may be another's, who was brought in meanwhile.
+  if (!(await rooms.delete(room))) return passOn(rooms, memberships, member);
   await rooms.clear(room._id);
   return false;
 }

@@ -53,19 +53,33 @@ export class Memberships {
   }
 
   /** Can be repeated. @returns the membership, and whether it is a new one */
-  async enter(
-    room: ConversationId,
-    user: UserId,
-    role: MemberDocument["role"] = "member",
-  ): Promise<{ member: MemberDocument; isNew: boolean }> {
+  async enter(room: ConversationId, user: UserId): Promise<{ member: MemberDocument; isNew: boolean }> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const there = await this.#members.findById(memberId(room, user));
       if (there?.leaving !== undefined) await this.#finishRemoval(there);
-      else if (there) return { member: await this.#payJoin(there), isNew: false };
-      const member = await this.#insert(room, user, role);
-      if (member) return { member: await this.#payJoin(member), isNew: true };
+      else if (there) return { member: await this.settle(there), isNew: false };
+      const member = await this.#insert(room, user, "member");
+      if (member) return { member: await this.settle(member), isNew: true };
     }
     throw unavailable();
+  }
+
+  /** The first member of a room that is being made. Where chat is away, the `join` stays owed: the room is there all the same. */
+  async found(room: ConversationId, owner: UserId): Promise<void> {
+    const member = await this.#insert(room, owner, "admin");
+    if (member) await this.settle(member).catch(() => {});
+  }
+
+  /** Appends the `join` that a membership may owe. */
+  async settle(member: MemberDocument): Promise<MemberDocument> {
+    if (!member.owes_join) return member;
+    await this.#append("join", member);
+    const { _id, membership } = member;
+    await this.#members.updateOne(
+      { _id, membership, leaving: null },
+      { $unset: { owes_join: true, unsettled_since: true } },
+    );
+    return member;
   }
 
   /**
@@ -73,25 +87,34 @@ export class Memberships {
    * @throws UNAVAILABLE where it is about to get the room; then, or where chat is away, a sweep ends what was begun
    */
   async remove(member: MemberDocument): Promise<void> {
+    const marked = await this.#mark(member);
+    // Counted from when it stands in the database.
     const settled = sleep(SETTLED_AFTER_MS);
-    await this.end(member);
+    if (marked) await this.#finishRemoval(marked);
     await settled;
   }
 
   /** As `remove`, but answers as soon as it is done. */
   async end(member: MemberDocument): Promise<void> {
-    const { _id, membership, promoted_at } = member;
+    const marked = await this.#mark(member);
+    if (marked) await this.#finishRemoval(marked);
+  }
+
+  /** @returns the membership as it is about to end; null where it has ended already */
+  async #mark({ _id, membership, promoted_at, promotions }: MemberDocument): Promise<MemberDocument | null> {
     if (promoted_at !== undefined && Date.now() - promoted_at < this.#patience) throw unavailable();
-    const leaving = randomUUID();
     const marked = await this.#members.findOneAndUpdate(
-      { _id, membership, leaving: null, promoted_at: promoted_at ?? null },
-      { $set: { leaving, unsettled_since: Date.now() } },
+      {
+        ...{ _id, membership, leaving: null },
+        ...{ promoted_at: promoted_at ?? null, promotions: promotions ?? null },
+      },
+      { $set: { leaving: randomUUID(), unsettled_since: Date.now() } },
     );
-    if (marked) return this.#finishRemoval(marked);
+    if (marked) return marked;
     const now = await this.#members.findById(_id);
-    if (now?.membership !== membership) return;
+    if (now?.membership !== membership) return null;
     if (now.leaving === undefined) throw unavailable();
-    await this.#finishRemoval(now);
+    return now;
   }
 
   /** @throws NOT_FOUND where it has ended meanwhile */
@@ -156,7 +179,7 @@ export class Memberships {
     );
     const outcomes = await Promise.allSettled(
       unsettled.map((member) =>
-        member.leaving === undefined ? this.#payJoin(member) : this.#finishRemoval(member),
+        member.leaving === undefined ? this.settle(member) : this.#finishRemoval(member),
       ),
     );
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
@@ -187,17 +210,6 @@ export class Memberships {
       if (error instanceof DuplicateKey) return undefined;
       throw error;
     }
-  }
-
-  async #payJoin(member: MemberDocument): Promise<MemberDocument> {
-    if (!member.owes_join) return member;
-    await this.#append("join", member);
-    const { _id, membership } = member;
-    await this.#members.updateOne(
-      { _id, membership, leaving: null },
-      { $unset: { owes_join: true, unsettled_since: true } },
-    );
-    return member;
   }
 
   async #finishRemoval(member: MemberDocument): Promise<void> {

@@ -15,7 +15,10 @@ export const RoomName = z
   .trim()
   .min(3)
   .max(20)
-  .refine((name) => !/[\p{C}\p{Zl}\p{Zp}]/u.test(name), "must not contain control characters");
+  .refine(
+    (name) => name.isWellFormed() && !/[\p{C}\p{Zl}\p{Zp}]/u.test(name),
+    "must not contain control characters",
+  );
 
 /** The owner is one, admins and members as they were made. */
 export const Role = z.enum(["owner", "admin", "member"]);

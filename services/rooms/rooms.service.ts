@@ -71,8 +71,8 @@ export default defineService<RoomsService>({
     async "v1.rooms.deleteRoom"(ctx) {
       const own = await standing(this, ctx.params.id, callerOf(ctx).id);
       assertOwner(own);
-      const settled = sleep(SETTLED_AFTER_MS);
       if (!(await this.rooms.delete(own.room))) throw noSuchRoom();
+      const settled = sleep(SETTLED_AFTER_MS);
       void this.rooms
         .clear(own.room._id)
         .catch((error: unknown) => this.logger.warn("A deleted room is cleared by the sweep.", error));
@@ -81,9 +81,10 @@ export default defineService<RoomsService>({
     },
     async "v1.rooms.joinRoom"(ctx) {
       const { id: user } = callerOf(ctx);
-      const { room } = await standing(this, ctx.params.id, user);
-      const { member } = await this.memberships.enter(room._id, user);
-      return memberOf(room, member);
+      const { room, member } = await standing(this, ctx.params.id, user);
+      // A private room is there for members alone; who is being removed from one must not come in again.
+      if (member) return memberOf(room, await this.memberships.settle(member));
+      return memberOf(room, (await this.memberships.enter(room._id, user)).member);
     },
     async "v1.rooms.leaveRoom"(ctx) {
       const own = await standing(this, ctx.params.id, callerOf(ctx).id);
@@ -96,16 +97,26 @@ export default defineService<RoomsService>({
     },
     async "v1.rooms.inviteMember"(ctx) {
       const { id, user_id } = ctx.params;
-      const own = await standing(this, id, callerOf(ctx).id);
+      const { id: caller } = callerOf(ctx);
+      const own = await standing(this, id, caller);
       assertModerator(own);
+      if (user_id === caller) return memberOf(own.room, own.member);
       const [{ exists }, { hidden_ids, blocked_ids }] = await Promise.all([
         call(ctx, "v1.users.exists", { user_id }),
-        call(ctx, "v1.social.blockedAmong", { user_id: callerOf(ctx).id, others: [user_id] }),
+        call(ctx, "v1.social.blockedAmong", { user_id: caller, others: [user_id] }),
       ]);
       if (!exists || hidden_ids.length > 0) throw notFound("There is no such user.");
       if (blocked_ids.length > 0) throw permissionDenied("You have blocked this user.");
       const { member, isNew } = await this.memberships.enter(id, user_id);
-      if (isNew) this.tell(user_id, { op: "room_joined", room: roomOf(own.room) });
+      if (!isNew) return memberOf(own.room, member);
+      try {
+        // Who was removed in the meantime brings nobody in.
+        assertModerator(await standing(this, id, caller));
+      } catch (error) {
+        await this.memberships.end(member);
+        throw error;
+      }
+      this.tell(user_id, { op: "room_joined", room: roomOf(own.room) });
       return memberOf(own.room, member);
     },
     async "v1.rooms.listMembers"(ctx) {

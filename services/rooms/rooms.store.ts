@@ -38,6 +38,8 @@ export interface MemberDocument {
   leaving?: string;
   /** When a hand-over of the room to this member began, until it is done. Who is about to own a room can't leave. */
   promoted_at?: number;
+  /** How often such a hand-over has ended: who decided to leave before it did must decide again. */
+  promotions?: number;
   /** Since when it owes its `join` or is leaving: a sweep goes on where a crash left off. */
   unsettled_since?: number;
 }

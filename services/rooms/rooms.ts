@@ -71,7 +71,7 @@ export class Rooms {
       if (hasCode(error, "ALREADY_EXISTS")) await this.#rooms.deleteOne({ _id: made._id });
       throw error;
     });
-    await this.#memberships.enter(made._id, owner, "admin");
+    await this.#memberships.found(made._id, owner);
     await this.#settle(named);
     return { ...named, name };
   }
@@ -79,9 +79,10 @@ export class Rooms {
   /** @throws ALREADY_EXISTS where the name is taken; FAILED_PRECONDITION where it was changed meanwhile */
   async update(
     room: OpenRoom,
-    { name, is_private = room.is_private }: { name?: string | undefined; is_private?: boolean | undefined },
+    { name, is_private }: { name?: string | undefined; is_private?: boolean | undefined },
   ): Promise<OpenRoom> {
-    const also = listing(room, is_private);
+    // Of another request that changes the other of the two, nothing is undone.
+    const also = is_private === undefined ? {} : listing(room, is_private);
     const { _id } = room;
     const changed =
       name === undefined || name === room.name
@@ -102,7 +103,7 @@ export class Rooms {
       { $set: { owner_id: to.user_id } },
     );
     if (given) await this.#memberships.setRole(promoted, "admin");
-    await this.#memberships.change(promoted, { $unset: { promoted_at: true } });
+    await this.#memberships.change(promoted, { $unset: { promoted_at: true }, $inc: { promotions: 1 } });
     if (!given) throw failedPrecondition("This room has another owner by now.");
     return promoted;
   }
@@ -152,7 +153,7 @@ export class Rooms {
   async #settle(room: RoomDocument): Promise<void> {
     const { $set, $unset } = listing(room, room.is_private);
     await this.#rooms.updateOne(
-      { _id: room._id, deleting_since: null },
+      { _id: room._id, is_private: room.is_private, deleting_since: null },
       { $set, $unset: { ...$unset, unsettled_since: true } },
     );
   }

@@ -47,8 +47,8 @@ export function assertOwner({ role }: Standing): void {
 }
 
 /** @throws PERMISSION_DENIED */
-export function assertModerator({ role }: Standing): void {
-  if (role !== "owner" && role !== "admin") {
+export function assertModerator(standing: Standing): asserts standing is MembersStanding {
+  if (standing.role !== "owner" && standing.role !== "admin") {
     throw permissionDenied("Only the owner and the admins of a room may do this.");
   }
 }

@@ -189,7 +189,10 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
         this.#inOrder(frame.conversation, () => this.#markRead(frame));
         break;
       case "typing":
-        this.#typing(frame);
+        if (!this.#subscriptions?.get(frame.conversation)?.authorized) {
+          throw failedPrecondition("Subscribe to this conversation first.");
+        }
+        this.#inOrder(frame.conversation, () => this.#signalTyping(frame));
         break;
       case "ping":
         this.push(frames.PONG);
@@ -211,7 +214,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
       const message = await call(this.#host.broker, "v1.chat.sendMessage", params, this.#asCaller());
       this.push(frames.ackFrame(nonce, message.seq, message.sent_at_unix_ms));
     } catch (error) {
-      this.#refuse(error, { nonce, conversation });
+      this.#refuse(error, { nonce, conversation, of: "send" });
     }
   }
 
@@ -219,17 +222,16 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     try {
       await call(this.#host.broker, "v1.chat.markRead", { id: conversation, seq }, this.#asCaller());
     } catch (error) {
-      this.#refuse(error, { conversation });
+      this.#refuse(error, { conversation, of: "read" });
     }
   }
 
-  /** Asks nobody: who is subscribed may read the conversation. */
-  #typing({ conversation }: frames.FrameOf<"typing">): void {
-    const { id } = this.#asCaller().meta.user;
-    if (!this.#subscriptions?.get(conversation)?.authorized) {
-      throw failedPrecondition("Subscribe to this conversation first.");
+  async #signalTyping({ conversation }: frames.FrameOf<"typing">): Promise<void> {
+    try {
+      await call(this.#host.broker, "v1.chat.signalTyping", { id: conversation }, this.#asCaller());
+    } catch (error) {
+      this.#refuse(error, { conversation, of: "typing" });
     }
-    this.#host.feeds.signal(conversation, { from: id, frame: frames.typingFrame(conversation, id) });
   }
 
   /** A second one for the same conversation takes the first one's place. */
@@ -238,11 +240,11 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     this.#subscriptions ??= new Map();
     if (this.#subscriptions.size >= this.#host.limits.subscriptionsPerConnection) {
       const error = resourceExhausted("This connection has too many subscriptions.", 1);
-      return this.#refuse(error, { conversation });
+      return this.#refuse(error, { conversation, of: "subscribe" });
     }
     const subscription = new Subscription(this.#host.feeds.hold(conversation), this, () => {
       this.#subscriptions?.delete(conversation);
-      this.push(frames.unsubscribedFrame(conversation));
+      this.push(frames.unsubscribedFrame(conversation, true));
     });
     this.#subscriptions.set(conversation, subscription);
     try {
@@ -253,7 +255,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     } catch (error) {
       if (this.#subscriptions?.get(conversation) !== subscription) return;
       this.#unsubscribe(conversation);
-      this.#refuse(error, { conversation });
+      this.#refuse(error, { conversation, of: "subscribe" });
     }
   }
 

@@ -189,3 +189,18 @@ test("a subscription that read further in the log than the feed has come gets no
   publish(23);
   expect(frames).toEqual(numbers(19, 23).map((seq) => `frame ${seq}`));
 });
+
+test("a reader that leaves with what it gets when it comes over is not kept", () => {
+  live(0);
+  publish(1);
+  const signalled: string[] = [];
+  const leaving = {
+    seq: 0,
+    deliver: () => feed.leave(leaving),
+    signal: ({ from }: { from: string }) => signalled.push(from),
+    closed() {},
+  };
+  feed.join(leaving);
+  feed.receive(JSON.stringify({ from: "somebody", frame: "{}" }));
+  expect(signalled).toEqual([]);
+});

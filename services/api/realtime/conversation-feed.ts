@@ -48,6 +48,7 @@ export class ConversationFeed {
   #mending = false;
   #stale = false;
   #closed = false;
+  #gone = false;
 
   constructor(readLog: ReadLog) {
     this.#readLog = readLog;
@@ -63,7 +64,7 @@ export class ConversationFeed {
     const published = parsePublished(message);
     if (published === undefined) return;
     if ("from" in published) for (const reader of this.#live) reader.signal(published);
-    else if ("closed" in published) for (const reader of [...this.#live]) reader.closed();
+    else if ("closed" in published) this.#end();
     else this.#receive(published);
   }
 
@@ -85,9 +86,15 @@ export class ConversationFeed {
   join(reader: Reader): boolean {
     const behind = (this.#seq ?? 0) - reader.seq;
     if (behind > this.#recent.length) return false;
-    if (behind > 0) for (const entry of this.#recent.slice(-behind)) reader.deliver(entry);
+    // Before it gets anything: with what it gets it may leave.
     this.#live.add(reader);
+    if (behind > 0) for (const entry of this.#recent.slice(-behind)) reader.deliver(entry);
     return true;
+  }
+
+  /** Whether the conversation was seen to be gone. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   leave(reader: Reader): void {
@@ -96,6 +103,11 @@ export class ConversationFeed {
 
   close(): void {
     this.#closed = true;
+  }
+
+  #end(): void {
+    this.#gone = true;
+    for (const reader of [...this.#live]) reader.closed();
   }
 
   #receive(entry: Entry): void {

@@ -3,7 +3,6 @@ import type { ServiceBroker } from "moleculer";
 import { call } from "../../../lib/contract.ts";
 import type { ConversationId } from "../../../lib/ids.ts";
 import { conversationSubject, type RealtimeBus } from "../../../mixins/realtime-bus/realtime-bus.ts";
-import type { Signal } from "../../chat/chat.contract.ts";
 import { ConversationFeed, type ReadLog } from "./conversation-feed.ts";
 import { TailCheck } from "./tail-check.ts";
 
@@ -71,11 +70,6 @@ export class Feeds {
         shared.feed.close();
       },
     };
-  }
-
-  /** Tells all who read along, on any gateway. Not kept: who is not there misses it. */
-  signal(conversation: ConversationId, signal: Signal): void {
-    this.#bus.publish(conversationSubject(conversation), JSON.stringify(signal));
   }
 
   close(): void {

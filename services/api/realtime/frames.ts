@@ -4,7 +4,7 @@ import type { Logger } from "moleculer";
 import { z } from "zod";
 import type { Caller } from "../../../lib/contract.ts";
 import { type ErrorCode, invalidArgument, STATUS } from "../../../lib/errors.ts";
-import { type ConversationId, ConversationIdSchema, type UserId } from "../../../lib/ids.ts";
+import { type ConversationId, ConversationIdSchema } from "../../../lib/ids.ts";
 import { MessageText, Nonce } from "../../chat/chat.contract.ts";
 import { stackOf, toProblem } from "../problem.ts";
 
@@ -51,6 +51,7 @@ export type FrameOf<Op extends ClientFrame["op"]> = Extract<ClientFrame, { op: O
 export interface About {
   nonce?: string;
   conversation?: ConversationId;
+  of?: ClientFrame["op"];
 }
 
 /** @throws INVALID_ARGUMENT */
@@ -63,15 +64,20 @@ export function parseFrame(text: string): ClientFrame {
   );
 }
 
+const OPS = Object.keys(clientFrames) as ClientFrame["op"][];
+
 const Named = z.object({
   nonce: Nonce.optional().catch(undefined),
   conversation: ConversationIdSchema.optional().catch(undefined),
+  op: z.enum(OPS).optional().catch(undefined),
 });
 
 /** Also of a frame that is otherwise wrong. */
 export function aboutOf(text: string): About {
   const named = Named.safeParse(parseJson(text));
-  return named.success ? named.data : {};
+  if (!named.success) return {};
+  const { op: of, ...about } = named.data;
+  return of ? { ...about, of } : about;
 }
 
 const id = z.string();
@@ -86,14 +92,18 @@ export const gatewayFrames = {
     .object({ op: z.literal("subscribed"), conversation: id, seq: seq.describe("how far the log goes") })
     .describe("What comes after `after` follows, then what is new"),
   unsubscribed: z
-    .object({ op: z.literal("unsubscribed"), conversation: id })
+    .object({
+      op: z.literal("unsubscribed"),
+      conversation: id,
+      ended: z
+        .boolean()
+        .optional()
+        .describe("by the server: the user is no longer a member, or the conversation is gone"),
+    })
     .describe("Nothing more comes: it was asked for, the user is no longer a member, or the room is gone"),
   ack: z
     .object({ op: z.literal("ack"), nonce: Nonce, seq, sent_at_unix_ms: z.int() })
     .describe("The message is kept"),
-  typing: z
-    .object({ op: z.literal("typing"), conversation: id, user_id: id })
-    .describe("Another is writing something"),
   pong: z.object({ op: z.literal("pong") }).describe("The answer to a ping"),
   session_revoked: z
     .object({ op: z.literal("session_revoked") })
@@ -105,6 +115,7 @@ export const gatewayFrames = {
       message: z.string().describe("for people"),
       nonce: Nonce.optional().describe("of what went wrong"),
       conversation: id.optional().describe("of what went wrong"),
+      of: z.string().optional().describe("the op of what went wrong"),
       retry_after: z.int().optional().describe("seconds"),
       request_id: z
         .string()
@@ -124,14 +135,12 @@ export const readyFrame = ({ id, sessionId }: Caller, heartbeat_ms: number): str
 export const subscribedFrame = (id: ConversationId, seq: number): string =>
   encoded({ op: "subscribed", conversation: id, seq });
 
-export const unsubscribedFrame = (id: ConversationId): string =>
-  encoded({ op: "unsubscribed", conversation: id });
+/** @param ended by the server: the user is no longer a member, or the conversation is gone */
+export const unsubscribedFrame = (id: ConversationId, ended = false): string =>
+  encoded({ op: "unsubscribed", conversation: id, ...(ended ? { ended } : {}) });
 
 export const ackFrame = (nonce: string, seq: number, sent_at_unix_ms: number): string =>
   encoded({ op: "ack", nonce, seq, sent_at_unix_ms });
-
-export const typingFrame = (id: ConversationId, user_id: UserId): string =>
-  encoded({ op: "typing", conversation: id, user_id });
 
 export const PONG = encoded({ op: "pong" });
 export const SESSION_REVOKED = encoded({ op: "session_revoked" });

@@ -76,7 +76,7 @@ test("who was removed gets that, and nothing after it, however much is sent mean
   await talk;
   const removedAt = (await say(ann, id, "among ourselves")).seq;
   const last = await say(ann, id, "the end");
-  expect(await bobs.got("unsubscribed")).toEqual({ op: "unsubscribed", conversation: id });
+  expect(await bobs.got("unsubscribed")).toEqual({ op: "unsubscribed", conversation: id, ended: true });
   const seen = bobs.all("message");
   expect(seen.at(-1)).toMatchObject({ type: "leave", sender_id: bob.id });
   expect(Number(seen.at(-1)?.seq)).toBeLessThan(removedAt);
@@ -149,7 +149,7 @@ test("a room that is deleted ends all reading of it", async () => {
   const sockets = [await listening(ann, id), await listening(bob, id)];
   await call(chat.broker, "v1.rooms.deleteRoom", { id }, as(ann));
   for (const socket of sockets) {
-    expect(await socket.got("unsubscribed")).toEqual({ op: "unsubscribed", conversation: id });
+    expect(await socket.got("unsubscribed")).toEqual({ op: "unsubscribed", conversation: id, ended: true });
   }
 });
 

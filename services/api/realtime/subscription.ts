@@ -13,12 +13,15 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Caller } from "../../../lib/contract.ts";
+import { unavailable } from "../../../lib/errors.ts";
 import type { Entry, Signal } from "../../chat/chat.contract.ts";
 import { type LiveEntry, PAGE, type Reader } from "./conversation-feed.ts";
 import type { HeldFeed } from "./feeds.ts";
 
 /** The log is behind what was noted or published: it will be there shortly. */
 const EMPTY_PAGE_PAUSE_MS = 20;
+/** Together a few seconds. */
+const MAX_EMPTY_PAGES = 200;
 
 /** Where entries go. */
 export interface Outlet {
@@ -44,6 +47,7 @@ export class Subscription implements Reader {
   readonly #outlet: Outlet;
   readonly #onClosed: () => void;
   #tail = 0;
+  #emptyPages = 0;
   #ended = false;
   #authorized = false;
 
@@ -70,7 +74,8 @@ export class Subscription implements Reader {
     this.seq = Math.min(after, tail);
     onAuthorized(tail);
     while (!this.#ended && (this.seq < tail || !feed.join(this))) {
-      await this.#outlet.inTurn(() => this.#backfill());
+      if (feed.gone) this.closed();
+      else await this.#outlet.inTurn(() => this.#backfill());
     }
   }
 
@@ -106,7 +111,13 @@ export class Subscription implements Reader {
     if (this.#ended) return;
     const entries = await this.#held.readLog(this.seq, PAGE);
     const last = entries.at(-1);
-    if (!last) return sleep(EMPTY_PAGE_PAUSE_MS);
+    if (!last) {
+      this.#emptyPages += 1;
+      // The log is shorter than it was: the conversation is being deleted, or the database has gone back.
+      if (this.#emptyPages > MAX_EMPTY_PAGES) throw unavailable();
+      return sleep(EMPTY_PAGE_PAUSE_MS);
+    }
+    this.#emptyPages = 0;
     await new Promise<void>((written) => {
       if (this.#ended) return written();
       for (const entry of entries) {
