@@ -175,7 +175,12 @@ function contentOf(route: Route, schema: Json): Json {
   return route.stream ? EVENT_STREAM : { "application/json": { schema } };
 }
 
-const IMAGES = Object.fromEntries(["jpeg", "png", "webp", "gif"].map((format) => [`image/${format}`, {}]));
+const IMAGES = Object.fromEntries(
+  ["image/jpeg", "image/png", "image/webp", "image/gif"].map((type) => [
+    type,
+    { schema: { type: "string", contentMediaType: type } },
+  ]),
+);
 
 const DONE = { 200: "Done", 201: "Made", 202: "Accepted: it goes on by itself", 204: "Done" } as const;
 

@@ -89,10 +89,13 @@ export default defineService<PhotoService>({
       },
       async "v1.photo.getPhotos"(ctx) {
         const { user_id: owner, limit, cursor } = ctx.params;
-        const { exists } = await call(ctx, "v1.users.exists", { user_id: owner });
-        const visible = exists && (await mayView(ctx, callerOf(ctx).id, owner));
-        if (!visible) throw notFound("There is no such user.");
-        return this.photos.page(owner, limit, cursor);
+        const [page, { exists }, visible] = await Promise.all([
+          this.photos.page(owner, limit, cursor),
+          call(ctx, "v1.users.exists", { user_id: owner }),
+          mayView(ctx, callerOf(ctx).id, owner),
+        ]);
+        if (!exists || !visible) throw notFound("There is no such user.");
+        return page;
       },
       "v1.photo.getMyPhotos"(ctx) {
         return this.photos.page(callerOf(ctx).id, ctx.params.limit, ctx.params.cursor);

@@ -55,6 +55,8 @@ function endpoint(route: Route, gateway: Gateway, realtime: RealtimeOf) {
     ctx.meta.address = gateway.clientAddress(req);
     ctx.meta.device = req.headers["user-agent"]?.slice(0, MAX_DEVICE) ?? "";
     const sources = { path: req.$params.params, query: queryOf(req.originalUrl), body: undefined };
+    // What is wrong with path and query is said before the file comes.
+    if (route.file) readParams(sources);
     if (route.file && isForm(req)) {
       await withUpload(req, gateway, route.file, async (form) => {
         const params = readParams({ ...sources, form });

@@ -1,6 +1,7 @@
 /** Brings the file of a form to the photo service while it arrives. */
 import type { Context } from "moleculer";
 import { call, type Meta } from "../../../lib/contract.ts";
+import { invalidArgument } from "../../../lib/errors.ts";
 import { KEEP_WITHIN_MS, nodeOf, UPLOAD_CHUNK } from "../../photo/photo.contract.ts";
 import type { Gateway } from "../gateway.ts";
 import { type FileSink, readForm } from "../multipart.ts";
@@ -13,6 +14,9 @@ const IDLE_MS = 15_000;
 /** Sends each chunk when the one before was acknowledged, so that the slower side sets the pace. */
 class Upload implements FileSink {
   id: string | undefined;
+  /** What was asked for last. */
+  #latest: Promise<unknown> = Promise.resolve();
+  #aborted = false;
   readonly #ctx: Context<unknown, Meta>;
   readonly #timeout: number;
   #seq = 0;
@@ -24,8 +28,10 @@ class Upload implements FileSink {
   }
 
   async begin(): Promise<void> {
-    const { upload } = await call(this.#ctx, "v1.photo.beginUpload", {}, { timeout: this.#timeout });
-    this.id = upload;
+    await this.#ask(async () => {
+      const { upload } = await call(this.#ctx, "v1.photo.beginUpload", {}, { timeout: this.#timeout });
+      this.id = upload;
+    });
   }
 
   async write(chunk: Buffer): Promise<void> {
@@ -33,15 +39,26 @@ class Upload implements FileSink {
     const nodeID = nodeOf(upload);
     const bytes = nodeID === this.#ctx.broker.nodeID ? chunk : chunk.toString("base64");
     const seq = this.#seq++;
-    await call(this.#ctx, "v1.photo.writeChunk", { upload, seq, bytes }, { nodeID, timeout: this.#timeout });
+    await this.#ask(() =>
+      call(this.#ctx, "v1.photo.writeChunk", { upload, seq, bytes }, { nodeID, timeout: this.#timeout }),
+    );
   }
 
   /** Where this fails, the photo service gives it up by itself. */
   async abort(): Promise<void> {
+    this.#aborted = true;
+    await this.#latest.catch(() => {});
     if (this.id === undefined) return;
     const { broker, meta } = this.#ctx;
     const where = { nodeID: nodeOf(this.id), timeout: this.#timeout, meta };
     await call(broker, "v1.photo.abortUpload", { upload: this.id }, where).catch(() => {});
+  }
+
+  /** Nothing new once it is aborted: what is wrong with a form may show while a chunk is on its way. */
+  async #ask(step: () => Promise<unknown>): Promise<void> {
+    if (this.#aborted) throw invalidArgument("The upload was aborted.");
+    this.#latest = step();
+    await this.#latest;
   }
 }
 

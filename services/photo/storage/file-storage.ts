@@ -76,6 +76,8 @@ export class FileStorage implements PhotoStorage {
 
   async mark(fresh: string): Promise<string> {
     const file = join(this.#directory, MARK);
+    const there = await readFile(file, "utf8").catch(() => "");
+    if (there !== "") return there;
     const own = `${file}.${fresh}`;
     await mkdir(this.#directory, { recursive: true });
     await writeFile(own, fresh, { flush: true });

@@ -1,7 +1,8 @@
 /** Photos as objects of a Google Cloud Storage bucket, under `<namespace>/photos/`. */
+import { EventEmitter } from "node:events";
 import { type Bucket, type File, IdempotencyStrategy, Storage } from "@google-cloud/storage";
 import { CircuitBreaker } from "../../../lib/circuit-breaker.ts";
-import { isVecheError, notFound, unavailable } from "../../../lib/errors.ts";
+import { hasCode, isVecheError, notFound, unavailable } from "../../../lib/errors.ts";
 import type { PhotoId } from "../../../lib/ids.ts";
 import { PHOTO_SIZES, type PhotoSize } from "../../../lib/photo-urls.ts";
 import { fileName, gather, type PhotoStorage, type Stored } from "./storage.ts";
@@ -14,15 +15,19 @@ interface Options {
   warn(message: string): void;
 }
 
-/** Milliseconds for one operation with its retries. */
-const WITHIN_MS = 12_000;
-const ATTEMPT_MS = 5_000;
+/** Milliseconds for one operation with its retries; a write has bytes to carry. Others end within a request's deadline. */
+const WITHIN_MS = 4_000;
+const WRITE_WITHIN_MS = 12_000;
+const ATTEMPT_MS = 3_500;
 const RETRIES = 2;
-const FAILURES = 5;
+const FAILURES = 3;
 const OPEN_FOR_MS = 3_000;
 const NOT_FOUND = 404;
 const PRECONDITION_FAILED = 412;
 const RANGE_NOT_SATISFIABLE = 416;
+
+// The library has a dozen listeners on each download, and Node would warn of it each time.
+EventEmitter.defaultMaxListeners = Math.max(EventEmitter.defaultMaxListeners, 20);
 
 const codeOf = (error: unknown) => Number((error as { code?: unknown } | null)?.code);
 
@@ -40,11 +45,13 @@ export class GcsStorage implements PhotoStorage {
         autoRetry: true,
         maxRetries: RETRIES,
         maxRetryDelay: 1,
-        totalTimeout: WITHIN_MS / 1_000,
+        totalTimeout: WRITE_WITHIN_MS / 1_000,
         // What is written under a name is always the same.
         idempotencyStrategy: IdempotencyStrategy.RetryAlways,
       },
     });
+    // Where the library finds STORAGE_EMULATOR_HOST in the environment too, it leaves the path out.
+    if (endpoint !== undefined) storage.baseUrl = `${endpoint.replace(/\/$/, "")}/storage/v1`;
     this.#bucket = storage.bucket(bucket);
     this.#prefix = `${namespace}/photos/`;
     this.#warn = warn;
@@ -58,14 +65,13 @@ export class GcsStorage implements PhotoStorage {
   }
 
   async put(id: PhotoId, size: PhotoSize, file: string, contentType: string): Promise<void> {
-    await this.#run(() =>
-      this.#bucket.upload(file, {
-        destination: this.#file(id, size),
-        // In one request: the resumable protocol is for what is larger by far.
-        resumable: false,
-        metadata: { contentType, cacheControl: "private, no-store" },
-      }),
-    );
+    const options = {
+      destination: this.#file(id, size),
+      // In one request: the resumable protocol is for what is larger by far.
+      resumable: false,
+      metadata: { contentType, cacheControl: "private, no-store" },
+    };
+    await this.#run(() => this.#bucket.upload(file, options), WRITE_WITHIN_MS);
   }
 
   async read(id: PhotoId, size: PhotoSize, offset: number, length: number): Promise<Buffer> {
@@ -109,6 +115,11 @@ export class GcsStorage implements PhotoStorage {
 
   async mark(fresh: string): Promise<string> {
     const file = this.#bucket.file(`${this.#prefix}mark`);
+    const read = () => this.#run(() => file.download()).then(([text]) => text.toString());
+    const there = await read().catch((error: unknown) => {
+      if (!hasCode(error, "NOT_FOUND")) throw error;
+    });
+    if (there !== undefined) return there;
     await this.#run(() =>
       file
         .save(fresh, { resumable: false, preconditionOpts: { ifGenerationMatch: 0 } })
@@ -116,8 +127,7 @@ export class GcsStorage implements PhotoStorage {
           if (codeOf(error) !== PRECONDITION_FAILED) throw error;
         }),
     );
-    const [text] = await this.#run(() => file.download());
-    return text.toString();
+    return read();
   }
 
   close(): void {}
@@ -127,11 +137,11 @@ export class GcsStorage implements PhotoStorage {
   }
 
   /** @throws NOT_FOUND, UNAVAILABLE */
-  #run<T>(operation: () => Promise<T>): Promise<T> {
+  #run<T>(operation: () => Promise<T>, within = WITHIN_MS): Promise<T> {
     return this.#breaker.run(async () => {
       let timer: NodeJS.Timeout | undefined;
       const tooLate = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(new Error(`no answer within ${WITHIN_MS} ms`)), WITHIN_MS);
+        timer = setTimeout(() => reject(new Error(`no answer within ${within} ms`)), within);
       });
       try {
         return await Promise.race([operation(), tooLate]);
