@@ -200,6 +200,15 @@ describe("refused, with nothing left behind:", () => {
     expect(files()).toEqual(before);
   });
 
+  test("many at once of one user; and the server lives on", async () => {
+    const image = await jpeg(1000, 1000);
+    const statuses = (await Promise.all(Array.from({ length: 24 }, () => post(image)))).map(
+      ({ status }) => status,
+    );
+    expect(new Set(statuses)).toEqual(new Set([201, 429]));
+    expect((await api("GET", "/v1/me", ann)).status).toBe(200);
+  });
+
   test("JSON, and a form without a boundary", async () => {
     expect((await api("POST", "/v1/me/photos", ann, { photo: "x" })).status).toBe(415);
     const headers = { ...bearer(ann), "content-type": "multipart/form-data" };

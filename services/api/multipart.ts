@@ -81,9 +81,10 @@ export function readForm(
     alive();
 
     parser.on("file", (name, file) => {
+      // Where nobody reads it at that moment, its end with the parser would end the process.
+      file.on("error", () => {});
       if (name !== field || form.hasFile) {
-        // An error after this one has nobody to tell.
-        file.on("error", () => {}).resume();
+        file.resume();
         return fail(refused(name, form.hasFile ? "only one file is taken" : "unknown file"));
       }
       form.hasFile = true;

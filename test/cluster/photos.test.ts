@@ -231,7 +231,10 @@ test("an upload that is aborted, or drips, leaves nothing", async () => {
 
   const dripping = openForm(ann);
   let at = 0;
-  const drip = setInterval(() => dripping.write(image.subarray(at, (at += 20_000))), 20);
+  const drip = setInterval(() => {
+    dripping.write(image.subarray(at, at + 20_000));
+    at += 20_000;
+  }, 20);
   await eventually(() => spool().length === 1, { within: 10_000 });
   clearInterval(drip);
   // A drip that is not too slow is taken to its end.
