@@ -1,6 +1,7 @@
 /**
- * Reads a form with one file while it arrives. The file goes on in chunks, and the next is read only when the one before has been
- * taken: so no more than a few hundred kilobytes of it are here at any time, however fast the client or slow the other side.
+ * Reads a form with one file while it arrives. The file goes on in chunks: while one is on its way the next is gathered, and then
+ * nothing is read until the first was taken. So no more than a few hundred kilobytes of it are here at any time, however fast the
+ * client or slow the other side.
  */
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
@@ -128,13 +129,20 @@ async function receive(
   let parts: Buffer[] = [];
   let held = 0;
   let total = 0;
+  let taken: Promise<void> = Promise.resolve();
+  /** One chunk is on its way while the next is gathered. */
   const flush = async () => {
     if (held === 0) return;
-    await sink.write(Buffer.concat(parts, held));
-    // The time that the other side took is not the client's.
-    alive();
+    const [only] = parts;
+    const chunk = only && parts.length === 1 ? only : Buffer.concat(parts, held);
     parts = [];
     held = 0;
+    await taken;
+    // The time that the other side took is not the client's.
+    alive();
+    taken = sink.write(chunk);
+    // Awaited with the next one.
+    taken.catch(() => {});
   };
   for await (const part of file as AsyncIterable<Buffer>) {
     total += part.length;
@@ -144,6 +152,7 @@ async function receive(
     held += part.length;
   }
   await flush();
+  await taken;
 }
 
 const malformed = () => invalidArgument("The body is not a well-formed multipart/form-data.");

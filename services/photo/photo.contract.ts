@@ -10,8 +10,8 @@ import { PHOTO_SIZES } from "../../lib/photo-urls.ts";
 export const KINDS = ["gallery", "avatar", "post"] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** Bytes of one chunk of an upload, at most: with its copies on the way it stays far below a megabyte. */
-export const UPLOAD_CHUNK = 128 * 1024;
+/** Bytes of one chunk of an upload: as many as a socket gives at once. Much larger strings would be garbage that stays for long. */
+export const UPLOAD_CHUNK = 64 * 1024;
 /** Bytes that are read at once, at most. */
 export const READ_CHUNK = 192 * 1024;
 

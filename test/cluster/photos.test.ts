@@ -34,7 +34,9 @@ beforeAll(async () => {
   });
   [ann, bob] = [await signUp(baseUrl()), await signUp(baseUrl())];
 }, 120_000);
+let stopWatching = () => {};
 afterAll(async () => {
+  stopWatching();
   await cluster?.stop();
   await gcs?.remove();
 });
@@ -264,9 +266,10 @@ test("uploads of 10 MiB, many at once, a bucket that hangs, and bombs: memory st
       peaks[i] = Math.max(peaks[i] ?? 0, memoryOf(node));
     });
   }, 10);
+  stopWatching = () => clearInterval(watching);
   const send = async (bytes: Buffer) => (await upload(baseUrl(), ann, bytes)).status;
   const statuses = await Promise.all(
-    [image, image, large, image, bomb, image, Buffer.alloc(11 * MiB, 255)].map(send),
+    [image, image, large, image, bomb, image, await padded(11 * MiB)].map(send),
   );
   expect(statuses).toEqual([201, 201, 201, 201, 400, 201, 413]);
   gcs.signal("SIGSTOP");
@@ -274,7 +277,7 @@ test("uploads of 10 MiB, many at once, a bucket that hangs, and bombs: memory st
   await sleep(3_000);
   gcs.signal("SIGCONT");
   expect(await Promise.all(slow)).toEqual([201, 201]);
-  clearInterval(watching);
+  stopWatching();
   const above = peaks.map((peak, i) => peak - (idle[i] ?? 0));
   console.log(
     `MiB above idle: ${nodes.map((node, i) => `${node} ${above[i]?.toFixed(0)} (${idle[i]?.toFixed(0)})`).join(", ")}`,
