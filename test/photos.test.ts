@@ -263,6 +263,19 @@ describe("the bytes", () => {
     expect((await fetchBytes(photo.thumb_url, { authorization: "Bearer nonsense" })).status).toBe(401);
   });
 
+  test("are not for whom the owner blocked, but by the URL", async () => {
+    const eve = await signUp(veche.baseUrl);
+    expect((await fetchBytes(path(), bearer(eve))).status).toBe(200);
+    expect((await api("POST", `/v1/blocks/${eve.userId}`, ann)).status).toBeLessThan(300);
+    expect((await fetchBytes(path(), bearer(eve))).status).toBe(404);
+    expect((await api("GET", `/v1/users/${ann.userId}/photos`, eve)).status).toBe(404);
+    expect((await api("DELETE", `/v1/me/photos/${photo.id}`, eve)).status).toBe(403);
+    expect((await fetchBytes(photo.thumb_url)).status).toBe(200);
+    // Who blocks still sees the other's.
+    const { body } = await upload<Photo>(veche.baseUrl, eve, await jpeg());
+    expect((await fetchBytes(`/v1/photos/${body.id}`, bearer(ann))).status).toBe(200);
+  });
+
   test("are cached for long by who got them, and not sent again", async () => {
     const { headers } = await fetchBytes(path(), bearer(ann));
     expect(headers.get("cache-control")).toMatch(/^private, .*immutable$/);

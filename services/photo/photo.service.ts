@@ -59,7 +59,7 @@ const stale = (service: PhotoService) => Date.now() - runtimeOf(service.broker).
 export default defineService<PhotoService>({
   name: "photo",
   version: 1,
-  metadata: { needs: ["v1.auth", "v1.users"] },
+  metadata: { needs: ["v1.auth", "v1.users", "v1.social"] },
   mixins: [
     collections(photoCollections),
     forgetting,

@@ -24,7 +24,12 @@ const api = clientOf(baseUrl);
 beforeAll(async () => {
   gcs = await startGcs();
   cluster = await startCluster({
-    nodes: { gateway: ["api"], core: ["auth", "session", "users"], chat: ["chat"], photo: ["photo"] },
+    nodes: {
+      gateway: ["api"],
+      core: ["auth", "session", "users", "social"],
+      chat: ["chat", "rooms"],
+      photo: ["photo"],
+    },
     env: {
       GCS_BUCKET: "veche",
       STORAGE_EMULATOR_HOST: gcs.url,
