@@ -15,6 +15,7 @@ export async function uploadBench(): Promise<void> {
   const targets: Target[] = [];
   for (const name of ["bare-upload", "veche"]) targets.push(await startTarget(name));
   const [bare, veche] = targets as [Target, Target];
+  let watching: NodeJS.Timeout | undefined;
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   try {
     const tokens: string[] = [];
@@ -29,7 +30,7 @@ export async function uploadBench(): Promise<void> {
     const rates = new Map<string, number[]>(measured.map(({ name }) => [name, []]));
     const idle = memoryOf(veche);
     let peak = idle;
-    const watching = setInterval(() => {
+    watching = setInterval(() => {
       peak = Math.max(peak, memoryOf(veche));
     }, 20);
     for (let round = 0; round <= ROUNDS; round += 1) {
@@ -46,9 +47,9 @@ export async function uploadBench(): Promise<void> {
       }
       process.stderr.write(`round ${round} of ${ROUNDS}\r`);
     }
-    clearInterval(watching);
     report(rates, `${Math.round(peak - idle)} MiB above the ${Math.round(idle)} it began with`);
   } finally {
+    clearInterval(watching);
     agent.destroy();
     await Promise.all(targets.map(stopTarget));
   }

@@ -400,6 +400,37 @@ test("deleting an account removes its photos and its avatar", async () => {
   for (const id of ids) expect((await api("GET", `/v1/photos/${id}`, bob)).status).toBe(404);
 });
 
+test("an upload that drips for too long is ended with 408, and leaves nothing", async () => {
+  const slow = await startEmbedded({ UPLOAD_TIMEOUT_MS: "500" });
+  try {
+    const { accessToken } = await signUp(slow.baseUrl);
+    const image = await jpeg();
+    let at = 0;
+    const head = '--b\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n';
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode(head)),
+      async pull(controller) {
+        await new Promise((passed) => setTimeout(passed, 20));
+        controller.enqueue(new Uint8Array(image.subarray(at, ++at)));
+      },
+    });
+    const answer = await fetch(`${slow.baseUrl}/v1/me/photos`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${accessToken}`, "content-type": "multipart/form-data; boundary=b" },
+      body,
+      // The types don't know it; fetch wants it with a stream.
+      ...({ duplex: "half" } as object),
+    });
+    expect(answer.status).toBe(408);
+    const list = await fetch(`${slow.baseUrl}/v1/me/photos`, {
+      headers: { authorization: `Bearer ${accessToken}` },
+    });
+    expect(await list.json()).toMatchObject({ photos: [] });
+  } finally {
+    await slow.stop();
+  }
+});
+
 test("in the end no upload has left anything, and each photo has both sizes", async () => {
   await eventually(() => readdirSync(join(directory, "photos", "uploads")).length === 0);
   const names = files();
