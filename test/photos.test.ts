@@ -205,7 +205,8 @@ describe("refused, with nothing left behind:", () => {
     const meta = { user: { id: ann.userId, sessionId: newSessionId(), role: "user" } };
     const begin = () => veche.broker.call<{ upload: string }, object>("v1.photo.beginUpload", {}, { meta });
     const uploads = await Promise.all(Array.from({ length: 8 }, begin));
-    const answers = await Promise.all(Array.from({ length: 5 }, async () => post(await jpeg(1000, 1000))));
+    const large = await jpeg(3_000, 2_000);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => post(large)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([429]));
     for (const upload of uploads) await veche.broker.call("v1.photo.abortUpload", upload, { meta });
     expect((await post(await jpeg())).status).toBe(201);
