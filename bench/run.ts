@@ -6,6 +6,7 @@ import { httpBench } from "./http.ts";
 import { idleBench } from "./idle.ts";
 import { sendBench } from "./send.ts";
 import { slowBench } from "./slow.ts";
+import { uploadBench } from "./upload.ts";
 
 const BENCHES: Record<string, () => Promise<void>> = {
   http: httpBench,
@@ -15,6 +16,7 @@ const BENCHES: Record<string, () => Promise<void>> = {
   idle: idleBench,
   send: sendBench,
   history: historyBench,
+  upload: uploadBench,
 };
 
 const chosen = process.argv.slice(2);

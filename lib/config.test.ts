@@ -43,11 +43,14 @@ test("a cluster needs a database where a service keeps something, and none for t
 
 test("a cluster needs the secrets that its processes share", () => {
   const cluster = { NATS_URL: "nats://nats:4222", MONGO_URL: "mongodb://mongo/veche" };
+  expect(problems({ ...cluster, SERVICES: "users,chat" })).toEqual([
+    expect.stringMatching(/^REFRESH_SECRET /),
+  ]);
   expect(problems(cluster)).toEqual([
     expect.stringMatching(/^JWT_SECRET or JWT_KEYS_DIR /),
     expect.stringMatching(/^REFRESH_SECRET /),
   ]);
-  expect(problems({ ...cluster, SERVICES: "users,chat" })).toEqual([]);
+  expect(problems({ ...cluster, SERVICES: "chat" })).toEqual([]);
 });
 
 test("production does not start on a secret of its own making, nor on a short one", () => {

@@ -46,6 +46,14 @@ export const Variables = z.object({
   REGISTRATIONS_PER_ADDRESS_PER_HOUR: integer(1, 1_000_000).default(100),
 
   FRIEND_REQUEST_AGAIN_S: integer(0, 31_536_000).default(86_400),
+  GCS_BUCKET: optional(
+    z.string().regex(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, "must be the name of a bucket"),
+  ),
+  STORAGE_EMULATOR_HOST: optional(url("http:", "https:")),
+  PHOTO_MAX_BYTES: integer(1_024, 104_857_600).default(10_485_760),
+  PHOTO_MAX_PIXELS: integer(1, 268_402_689).default(50_000_000),
+  PHOTO_URL_TTL_S: integer(60, 604_800).default(3_600),
+  UPLOAD_TIMEOUT_MS: integer(100, 110_000).default(100_000),
 
   TRUST_PROXY: list.refine(isAddressList, ADDRESS_LIST_RULE).default([]),
   CORS_ORIGIN: list.default([]),
@@ -74,6 +82,9 @@ export interface Config extends Omit<Parsed, "HOST" | "LOG_LEVEL"> {
 
 /** Services that keep nothing, and so need no database. */
 const STATELESS = new Set(["api"]);
+
+/** Services that sign with `REFRESH_SECRET`: refresh tokens, and the URLs of photos in what they answer. */
+const SIGNING = ["session", "users", "photo"];
 
 /**
  * @param environment usually `process.env`
@@ -110,8 +121,10 @@ function clusterProblems(parsed: Parsed): string[] {
       "JWT_SECRET or JWT_KEYS_DIR is needed with NATS_URL: all processes must sign and check alike",
     );
   }
-  if (runs("session") && !parsed.REFRESH_SECRET) {
-    problems.push("REFRESH_SECRET is needed with NATS_URL: all processes must sign refresh tokens alike");
+  if (SIGNING.some(runs) && !parsed.REFRESH_SECRET) {
+    problems.push(
+      "REFRESH_SECRET is needed with NATS_URL: all processes must sign refresh tokens, and URLs of photos, alike",
+    );
   }
   return problems;
 }

@@ -63,6 +63,8 @@ interface CallOptions {
   timeout?: number;
   retries?: number;
   meta?: Meta;
+  /** Where it must run: what the call is about is only there. */
+  nodeID?: string;
 }
 
 /** A context or a broker. */

@@ -16,6 +16,7 @@ type Branded<T, B extends string> = T & { readonly [brand]: B };
 
 export type UserId = Branded<string, "UserId">;
 export type ConversationId = Branded<string, "ConversationId">;
+export type PhotoId = Branded<string, "PhotoId">;
 /** A session's id: a UUID, so that it can't be guessed from another. */
 export type SessionId = Branded<string, "SessionId">;
 
@@ -47,12 +48,13 @@ function makeId(kind: 0 | 1): string {
 export const newUserId = () => makeId(0) as UserId;
 export const newDirectChatId = () => makeId(0) as ConversationId;
 export const newRoomId = () => makeId(1) as ConversationId;
+export const newPhotoId = () => makeId(0) as PhotoId;
 export const newSessionId = () => randomUUID() as SessionId;
 
 export const isRoom = (id: ConversationId): boolean => Number(id.at(-1)) % 2 === 1;
 
 /** When an id was made, in milliseconds since 1970. */
-export const idTime = (id: UserId | ConversationId): number =>
+export const idTime = (id: UserId | ConversationId | PhotoId): number =>
   Math.floor(Number(id) / (COUNTERS * 2)) + EPOCH;
 
 const kept = (digits: string) => digits.padStart(DIGITS, "0");
@@ -65,4 +67,5 @@ const idSchema = z
 
 export const UserIdSchema = idSchema.transform((digits) => kept(digits) as UserId);
 export const ConversationIdSchema = idSchema.transform((digits) => kept(digits) as ConversationId);
+export const PhotoIdSchema = idSchema.transform((digits) => kept(digits) as PhotoId);
 export const SessionIdSchema = z.uuid().transform((id) => id.toLowerCase() as SessionId);

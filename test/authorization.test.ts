@@ -10,6 +10,7 @@ import { eventually } from "./servers/eventually.ts";
 import { type Entry, entries, type World } from "./support/access.ts";
 import { type Embedded, JWT_SECRET, startEmbedded } from "./support/embedded.ts";
 import { type Answer, request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
+import { jpeg, upload } from "./support/images.ts";
 import { fetchDocument, fillPath, type Operation, operationsOf } from "./support/openapi.ts";
 
 let veche: Embedded;
@@ -33,9 +34,10 @@ beforeAll(async () => {
     is_private: true,
   });
   const asked = await api("POST", `/v1/friends/${bob.userId}/request`, ann.accessToken);
+  const photo = await upload(veche.baseUrl, ann, await jpeg());
   world = {
     ...{ ann, bob, eve, annsNickname, annsSession, friendRequest: String(asked.body.request_id) },
-    ...{ chat: String(chat.body.chat_id), room: String(room.id) },
+    ...{ chat: String(chat.body.chat_id), room: String(room.id), annsPhoto: String(photo.body.id) },
   };
   await api("POST", `/v1/chats/${world.chat}/messages`, ann.accessToken, { text: "Only for Bob." });
   await api("POST", `/v1/rooms/${world.room}/invite`, ann.accessToken, { user_id: bob.userId });
@@ -52,7 +54,7 @@ const signInAgain = async ({ email, password }: SignedUp) =>
 async function annsThings() {
   const { chat, room } = world;
   const paths = [
-    ...["/v1/me", "/v1/sessions", `/v1/chats/${chat}`, `/v1/chats/${chat}/messages`],
+    ...["/v1/me", "/v1/sessions", "/v1/me/photos", `/v1/chats/${chat}`, `/v1/chats/${chat}/messages`],
     ...["", "/members", "/messages"].map((part) => `/v1/rooms/${room}${part}`),
     "/v1/friends/requests?direction=outgoing",
   ];

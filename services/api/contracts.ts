@@ -2,6 +2,7 @@
 import type { ActionContract, ActionName } from "../../lib/contract.ts";
 import { authContract } from "../auth/auth.contract.ts";
 import { chatContract } from "../chat/chat.contract.ts";
+import { photoContract } from "../photo/photo.contract.ts";
 import { roomsContract } from "../rooms/rooms.contract.ts";
 import { sessionContract } from "../session/session.contract.ts";
 import { socialContract } from "../social/social.contract.ts";
@@ -14,6 +15,7 @@ const contracts: Readonly<Record<string, ActionContract>> = {
   ...socialContract,
   ...chatContract,
   ...roomsContract,
+  ...photoContract,
 };
 
 /** @throws Error for an action whose contract is not in the list above */

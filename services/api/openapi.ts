@@ -14,6 +14,7 @@ const TAGS: Readonly<Record<string, string>> = {
   follows: "Whom one follows, and who follows",
   blocks: "Whom one wants nothing to do with",
   chats: "Direct chats and their messages",
+  photos: "Photos and avatars",
 };
 
 const PROBLEMS: Readonly<Record<string, string>> = {
@@ -23,8 +24,10 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   "404": "There is no such thing, or not for the caller",
   "409": "It conflicts with what is there",
   "412": "It was changed by another request meanwhile",
+  "408": "The body took too long to arrive",
   "413": "The body is too large",
-  "415": "The body is not JSON",
+  "415": "The body is of another type",
+  "416": "There are no such bytes",
   "429": "Too much; try again after `retry_after` seconds",
   "500": "A fault of the server",
   "503": "A part is not available now; try again after `retry_after` seconds",
@@ -64,6 +67,12 @@ export function openApiDocument(routes: readonly Route[], publicUrl?: string): J
           bearerFormat: "JWT",
           description: "The `access_token` of register, login or refresh",
         },
+        signedUrl: {
+          type: "apiKey",
+          in: "query",
+          name: "sig",
+          description: "With `exp`, as in the URLs of photos that answers carry",
+        },
       },
       schemas: { ...schemas.components, Problem: problemSchema },
       responses: Object.fromEntries(
@@ -95,27 +104,16 @@ function operation(route: Route, schemas: Schemas): Json {
       : []),
     ...(route.stream ? [LAST_EVENT_ID] : []),
   ];
-  const takesBody = route.input === "body" && Object.keys(others).length > 0;
+  const bodies =
+    Object.keys(others).length > 0 ? bodiesOf(route, { ...rest, properties: others, required: needed }) : {};
   return {
     operationId: route.operationId,
     summary: route.summary,
     ...(description === undefined ? {} : { description }),
     tags: [route.tag],
-    security: route.open ? [] : [{ bearer: [] }],
+    security: route.open ? [] : [{ bearer: [] }, ...(route.bytes ? [{ signedUrl: [] }] : [])],
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(takesBody
-      ? {
-          requestBody: {
-            required: true,
-            content: {
-              "application/json": {
-                schema: { ...rest, properties: others, ...(needed.length > 0 ? { required: needed } : {}) },
-                ...(route.example ? { example: route.example } : {}),
-              },
-            },
-          },
-        }
-      : {}),
+    ...(Object.keys(bodies).length > 0 ? { requestBody: { required: true, content: bodies } } : {}),
     responses: responses(route, schemas),
   };
 }
@@ -126,6 +124,8 @@ function responses(route: Route, schemas: Schemas): Json {
     400,
     ...(route.open ? [] : [401]),
     ...(route.method === "GET" || route.input === "query" ? [] : [413, 415]),
+    ...(route.file ? [408] : []),
+    ...(route.bytes ? [416] : []),
     ...route.problems.map((code: ErrorCode) => STATUS[code]),
     ...[429, 500, 503, 504],
   ]);
@@ -135,13 +135,52 @@ function responses(route: Route, schemas: Schemas): Json {
     [route.status]: {
       description: DONE[route.status],
       ...(route.location ? { headers: { Location: LOCATION } } : {}),
-      ...(empty ? {} : { content: route.stream ? EVENT_STREAM : { "application/json": { schema } } }),
+      ...(empty ? {} : { content: contentOf(route, schema) }),
     },
+    ...(route.bytes
+      ? { 206: { description: "A part", content: IMAGES }, 304: { description: "Unchanged" } }
+      : {}),
     ...Object.fromEntries(
       [...statuses].map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),
     ),
   };
 }
+
+interface Fields {
+  properties: Record<string, Json>;
+  required: string[];
+}
+
+function bodiesOf({ input, file, example }: Route, { properties, required, ...rest }: Json & Fields): Json {
+  const schemaOf = (fields: Record<string, Json>, needed: string[]) => ({
+    ...{ ...rest, properties: fields },
+    ...(needed.length > 0 ? { required: needed } : {}),
+  });
+  const bodies: Json = {};
+  const { [file?.param ?? ""]: _, ...plain } = properties;
+  if (input === "body" || file?.optional) {
+    const needed = required.filter((name) => name !== file?.param);
+    bodies["application/json"] = { schema: schemaOf(plain, needed), ...(example ? { example } : {}) };
+  }
+  if (file) {
+    const needed = required.map((name) => (name === file.param ? file.field : name));
+    const image = { type: "string", contentMediaType: "application/octet-stream" };
+    bodies["multipart/form-data"] = { schema: schemaOf({ ...plain, [file.field]: image }, needed) };
+  }
+  return bodies;
+}
+
+function contentOf(route: Route, schema: Json): Json {
+  if (route.bytes) return IMAGES;
+  return route.stream ? EVENT_STREAM : { "application/json": { schema } };
+}
+
+const IMAGES = Object.fromEntries(
+  ["image/jpeg", "image/png", "image/webp", "image/gif"].map((type) => [
+    type,
+    { schema: { type: "string", contentMediaType: type } },
+  ]),
+);
 
 const DONE = { 200: "Done", 201: "Made", 202: "Accepted: it goes on by itself", 204: "Done" } as const;
 

@@ -3,13 +3,15 @@ import type { z } from "zod";
 import { decodeCursor, encodeCursor, MAX_LIMIT, toPage } from "../../lib/cursors.ts";
 import { alreadyExists, DuplicateKey, notFound } from "../../lib/errors.ts";
 import type { UserId } from "../../lib/ids.ts";
+import type { PhotoUrls } from "../../lib/photo-urls.ts";
 import type { Claims } from "../../mixins/claims.ts";
 import type { Collection, Update } from "../../mixins/collection/collection.ts";
+import type { Owing } from "../../mixins/durable-events/debts.ts";
 import type { Profile as ProfileSchema } from "./users.contract.ts";
 import type { ProfileDocument } from "./users.store.ts";
 
 export type Profile = z.output<typeof ProfileSchema>;
-type Editable = Omit<ProfileDocument, "_id" | "wish" | "created_at">;
+type Editable = Omit<ProfileDocument, "_id" | "wish" | "created_at" | "avatar" | keyof Owing>;
 /** A field that is null is cleared, one that is absent stays. */
 export type ProfileChanges = { [F in keyof Editable]?: Editable[F] | null | undefined };
 
@@ -32,10 +34,12 @@ const MAX_READS = 10;
 export class Profiles {
   readonly #profiles: Collection<ProfileDocument>;
   readonly #claims: Claims<ProfileDocument>;
+  readonly #urls: PhotoUrls;
 
-  constructor(profiles: Collection<ProfileDocument>, claims: Claims<ProfileDocument>) {
+  constructor(profiles: Collection<ProfileDocument>, claims: Claims<ProfileDocument>, urls: PhotoUrls) {
     this.#profiles = profiles;
     this.#claims = claims;
+    this.#urls = urls;
   }
 
   /** Can be repeated. @throws ALREADY_EXISTS where the nickname is another's; then nothing is kept */
@@ -56,22 +60,22 @@ export class Profiles {
     if (profile.nickname !== undefined) {
       throw alreadyExists("Your profile has a nickname already. Change it with PATCH.");
     }
-    return shown(await this.#claims.take(profile, "nickname", nickname, asUpdate(rest)));
+    return this.#shown(await this.#claims.take(profile, "nickname", nickname, asUpdate(rest)));
   }
 
   /** @throws ALREADY_EXISTS, FAILED_PRECONDITION */
   async update(id: UserId, { nickname, ...rest }: ProfileChanges): Promise<Profile> {
     const profile = await this.#document(id);
     if (typeof nickname === "string") {
-      return shown(await this.#claims.take(profile, "nickname", nickname, asUpdate(rest)));
+      return this.#shown(await this.#claims.take(profile, "nickname", nickname, asUpdate(rest)));
     }
     const changed = await this.#profiles.findOneAndUpdate({ _id: id }, asUpdate(rest));
     if (!changed) throw noSuchUser();
-    return shown(changed);
+    return this.#shown(changed);
   }
 
   async get(id: UserId): Promise<Profile> {
-    return shown(await this.#document(id));
+    return this.#shown(await this.#document(id));
   }
 
   async exists(id: UserId): Promise<boolean> {
@@ -82,7 +86,7 @@ export class Profiles {
     const owner = await this.#claims.ownerOf("nickname", nickname);
     const profile = owner === undefined ? null : await this.#profiles.findById(owner);
     if (profile?.nickname !== nickname) throw noSuchUser();
-    return shown(profile);
+    return this.#shown(profile);
   }
 
   /** By nickname, from the first that starts with the query on. */
@@ -118,10 +122,14 @@ export class Profiles {
       visible.push(...rows.filter(({ _id }) => !hidden.has(_id)));
       if (rows.length < asked || visible.length > limit) {
         const { items, next_cursor } = toPage(list, visible, limit, keyOf);
-        return { results: items.map(shown), next_cursor };
+        return { results: items.map((row) => this.#shown(row)), next_cursor };
       }
     }
-    return { results: visible.map(shown), next_cursor: encodeCursor(list, after ?? "") };
+    return { results: visible.map((row) => this.#shown(row)), next_cursor: encodeCursor(list, after ?? "") };
+  }
+
+  #shown(row: ProfileDocument): Profile {
+    return shown(row, this.#urls);
   }
 
   async #document(id: UserId): Promise<ProfileDocument> {
@@ -150,12 +158,12 @@ function asUpdate(changes: Omit<ProfileChanges, "nickname">): Update<ProfileDocu
   } as Update<ProfileDocument>;
 }
 
-const shown = (row: ProfileDocument): Profile => ({
+const shown = (row: ProfileDocument, urls: PhotoUrls): Profile => ({
   id: row._id,
   nickname: row.nickname ?? null,
   display_name: row.display_name ?? null,
   bio: row.bio ?? null,
-  avatar_url: row.avatar_url ?? null,
+  avatar_url: row.avatar ? urls.of(row.avatar, "thumb") : (row.avatar_url ?? null),
   first_name: row.first_name ?? null,
   last_name: row.last_name ?? null,
   gender: row.gender ?? null,

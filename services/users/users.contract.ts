@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { pageParams } from "../../lib/cursors.ts";
-import { UserIdSchema } from "../../lib/ids.ts";
+import { PhotoIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { Photo, UploadSchema } from "../photo/photo.contract.ts";
 
 /** The public handle. */
 export const NicknameSchema = z
@@ -31,7 +32,10 @@ export const Profile = z
     nickname: z.string().nullable(),
     display_name: z.string().nullable(),
     bio: z.string().nullable(),
-    avatar_url: z.string().nullable(),
+    avatar_url: z
+      .string()
+      .nullable()
+      .describe("of an uploaded avatar: good for a while, and relative without PUBLIC_URL"),
     first_name: z.string().nullable(),
     last_name: z.string().nullable(),
     gender: z.enum(["male", "female"]).nullable(),
@@ -122,6 +126,25 @@ export const usersContract = defineContract({
     idempotent: true,
     params: z.strictObject({ user_id: UserIdSchema }),
     result: z.null(),
+  },
+  /** Answers the photo that was made of it. */
+  "v1.users.setAvatar": {
+    audience: "user",
+    params: z.strictObject({ upload: UploadSchema }),
+    result: Photo,
+  },
+  "v1.users.removeAvatar": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({}),
+    result: z.null(),
+  },
+  /** Whether a photo is the user's avatar. */
+  "v1.users.holdsImage": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ user_id: UserIdSchema, photo_id: PhotoIdSchema }),
+    result: z.object({ holds: z.boolean() }),
   },
   "v1.users.exists": {
     audience: "services",

@@ -1,22 +1,26 @@
 /** How users show themselves to others. */
 import type { ServiceBroker } from "moleculer";
 import { call } from "../../lib/contract.ts";
-import type { UserId } from "../../lib/ids.ts";
+import type { PhotoId, UserId } from "../../lib/ids.ts";
+import { PhotoUrls } from "../../lib/photo-urls.ts";
 import { type ActionContext, callerOf, implement } from "../../mixins/actions.ts";
 import { cachedBy, forget, forgetting } from "../../mixins/cached.ts";
 import { Claims } from "../../mixins/claims.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
-import { consume } from "../../mixins/durable-events/durable-events.ts";
+import { consume, publish } from "../../mixins/durable-events/durable-events.ts";
 import { runtimeOf } from "../../mixins/runtime.ts";
 import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
 import { UserDeleted } from "../auth/auth.contract.ts";
+import { keepUpload, PhotoDeleted } from "../photo/photo.contract.ts";
+import { Avatars } from "./avatars.ts";
 import { noSuchUser, Profiles } from "./profiles.ts";
 import { usersContract } from "./users.contract.ts";
 import { type ProfileDocument, usersCollections } from "./users.store.ts";
 
 interface UsersService extends WithCollections<typeof usersCollections> {
   profiles: Profiles;
+  avatars: Avatars;
   claims: Claims<ProfileDocument>;
 }
 
@@ -27,6 +31,12 @@ export default defineService<UsersService>({
   mixins: [
     collections(usersCollections),
     forgetting,
+    sweep<UsersService>({
+      name: "images to be released",
+      run() {
+        return this.avatars.sweep(runtimeOf(this.broker).config.STALE_AFTER_MS);
+      },
+    }),
     sweep<UsersService>({
       name: "claims of nicknames",
       run() {
@@ -88,6 +98,19 @@ export default defineService<UsersService>({
         await forgetProfile(this.broker, ctx.params.user_id);
         return null;
       },
+      async "v1.users.setAvatar"(ctx) {
+        const photo = await keepUpload(ctx, ctx.params.upload, "avatar");
+        // Just made by the photo service.
+        await this.avatars.set(callerOf(ctx).id, photo.id as PhotoId);
+        return photo;
+      },
+      async "v1.users.removeAvatar"(ctx) {
+        await this.avatars.remove(callerOf(ctx).id);
+        return null;
+      },
+      async "v1.users.holdsImage"(ctx) {
+        return { holds: await this.avatars.holds(ctx.params.user_id, ctx.params.photo_id) };
+      },
       async "v1.users.exists"(ctx) {
         return { exists: await this.profiles.exists(ctx.params.user_id) };
       },
@@ -104,12 +127,23 @@ export default defineService<UsersService>({
         await call(this.broker, "v1.auth.confirmDeletion", { user_id, round, consumer: "users" });
       },
     },
+    "photo.deleted": {
+      schema: PhotoDeleted,
+      handler({ photo_id, user_id }) {
+        return this.avatars.drop(user_id, photo_id);
+      },
+    },
   }),
 
   async started() {
     const { profiles, nicknameClaims } = this.collections;
     this.claims = new Claims(profiles, nicknameClaims);
-    this.profiles = new Profiles(profiles, this.claims);
+    this.profiles = new Profiles(profiles, this.claims, new PhotoUrls(runtimeOf(this.broker).config));
+    this.avatars = new Avatars(
+      profiles,
+      (event, payload) => publish(this.broker, event, payload),
+      (id) => forgetProfile(this.broker, id),
+    );
   },
 });
 

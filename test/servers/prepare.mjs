@@ -84,7 +84,7 @@ function prepareMongo() {
 
   if (!find("mvn")) fail("mvn not found: install Maven, or name a MongoDB in TEST_MONGO_URL.");
   console.log("Fetching the MongoDB-compatible server (once) …");
-  rmSync(target, { recursive: true, force: true });
+  for (const part of ["classes", "dependency"]) rmSync(join(target, part), { recursive: true, force: true });
   if (!run("mvn", ["-q", "-B", "-f", "pom.xml", "dependency:copy-dependencies"])) {
     fail("Maven could not fetch the MongoDB-compatible server; its message is above.");
   }
@@ -95,7 +95,21 @@ function prepareMongo() {
   writeFileSync(stamp, wanted);
 }
 
+const GCS = "github.com/fsouza/fake-gcs-server@v1.56.1";
+
+function prepareGcs() {
+  const bin = join(target, "bin");
+  if (existsSync(join(bin, "fake-gcs-server"))) return;
+  if (!find("go"))
+    fail("go not found: install Go 1.24 or newer, which builds the server for Google Cloud Storage.");
+  console.log("Building fake-gcs-server (once, some minutes) …");
+  if (!run("go", ["install", GCS], { GOBIN: bin })) fail(`go could not build ${GCS}; its message is above.`);
+}
+
 prepareDaemons();
 prepareMongo();
+prepareGcs();
 const mongo = process.env.TEST_MONGO_URL ? "the MongoDB of TEST_MONGO_URL" : "mongo-java-server";
-console.log(`Servers for the cluster tests: ${find("nats-server")}, ${find("redis-server")}, ${mongo}.`);
+console.log(
+  `Servers for the cluster tests: ${find("nats-server")}, ${find("redis-server")}, ${mongo}, fake-gcs-server.`,
+);

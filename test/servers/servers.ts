@@ -1,4 +1,4 @@
-// NATS, Redis and a MongoDB-compatible server as real processes on loopback.
+// NATS, Redis, a MongoDB-compatible server and one for Google Cloud Storage as real processes on loopback.
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -58,6 +58,31 @@ export function startRedis(options: RedisOptions = {}): Promise<ServerHandle> {
         port,
         `${login}PING\r\nINFO server\r\n`,
       ),
+  });
+}
+
+/**
+ * Google Cloud Storage's API, by fake-gcs-server: its objects are files and stay when it is killed. The bucket is there when it
+ * answers.
+ */
+export function startGcs({ directory, bucket = "veche" }: ServerOptions & { bucket?: string } = {}) {
+  const url = (port: number) => `http://127.0.0.1:${port}`;
+  return startServer({
+    name: "gcs",
+    directory,
+    program: join(target, "bin", "fake-gcs-server"),
+    args: (port, data) => [
+      ...["-scheme", "http", "-host", "127.0.0.1", "-port", String(port), "-log-level", "warn"],
+      ...["-backend", "filesystem", "-filesystem-root", data, "-public-host", `127.0.0.1:${port}`],
+    ],
+    url,
+    answers: async (port) => {
+      const buckets = `${url(port)}/storage/v1/b`;
+      const headers = { "content-type": "application/json", connection: "close" };
+      const body = JSON.stringify({ name: bucket });
+      await (await fetch(buckets, { method: "POST", headers, body })).arrayBuffer();
+      return (await fetch(`${buckets}/${bucket}`, { headers: { connection: "close" } })).ok;
+    },
   });
 }
 

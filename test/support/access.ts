@@ -14,6 +14,7 @@ export interface World {
   room: string;
   /** Ann asked Bob to be friends. */
   friendRequest: string;
+  annsPhoto: string;
 }
 
 export interface Entry {
@@ -97,6 +98,15 @@ export const entries: Record<string, Entry> = {
   "POST /v1/chats/{id}/message": foreign(403, toAnnsChat),
   "POST /v1/chats/{id}/read": foreign(403, { ...annsChat, body: () => ({ seq: 1 }) }),
   "PATCH /v1/chats/{id}/messages/{seq}": foreign(403, { ...ofAnnsMessage, body: () => ({ text: "Not I." }) }),
+  "POST /v1/me/photos": own("makes one of the caller's"),
+  "GET /v1/me/photos": own("lists the caller's"),
+  "GET /v1/users/{id}/photos": shared("for all users but those who are blocked", ({ ann }) => ({
+    id: ann.userId,
+  })),
+  "GET /v1/photos/{photo_id}": shared("as the list", ({ annsPhoto }) => ({ photo_id: annsPhoto })),
+  "DELETE /v1/me/photos/{photo_id}": foreign(403, { params: ({ annsPhoto }) => ({ photo_id: annsPhoto }) }),
+  "PUT /v1/me/avatar": own("sets the caller's"),
+  "DELETE /v1/me/avatar": own("deletes the caller's"),
   "DELETE /v1/chats/{id}/messages/{seq}": foreign(403, ofAnnsMessage),
   "POST /v1/rooms": own("makes one of the caller's", () => ({ name: uniqueName("r") })),
   "GET /v1/rooms": own("lists the caller's"),

@@ -10,6 +10,7 @@ import {
   uniqueName,
   type Verbatim,
 } from "./http.ts";
+import { jpeg, upload } from "./images.ts";
 import { known } from "./inputs.ts";
 import { AnswerCheck, fetchDocument, type Operation } from "./openapi.ts";
 
@@ -42,6 +43,8 @@ export async function startFuzzing(): Promise<void> {
   await newCaller();
 }
 
+let image: Buffer | undefined;
+
 /** Somebody who has something in each list. */
 export async function newCaller(): Promise<void> {
   caller = await signUp(veche.baseUrl);
@@ -62,6 +65,8 @@ export async function newCaller(): Promise<void> {
     const invited = { user_id: bystander.userId };
     await request(veche.baseUrl, "POST", `/v1/rooms/${room.id}/invite`, { token, body: invited });
   }
+  image ??= await jpeg();
+  const photo = String((await upload(veche.baseUrl, caller, image)).body.id);
   const asked = await request(veche.baseUrl, "POST", `/v1/friends/${stranger.userId}/request`, { token });
   for (const { userId: id } of [bystander, stranger]) {
     await request(veche.baseUrl, "POST", `/v1/follows/${id}`, { token });
@@ -79,6 +84,7 @@ export async function newCaller(): Promise<void> {
     email: [email],
     password: [password],
     refresh_token: [refreshToken],
+    photo_id: [photo],
     query: ["fuzz"],
   });
 }

@@ -51,8 +51,8 @@ export async function request<T = Record<string, unknown>>(
   return { status, headers: answered, body: parsed as T };
 }
 
-/** It has no end: that it began is the answer. */
-const isStream = (type: string | null | undefined) => type?.startsWith("text/event-stream") === true;
+/** It has no end, or is no text: that it began is the answer. */
+const isStream = (type: string | null | undefined) => /^(text\/event-stream|image\/)/.test(type ?? "");
 
 export interface Verbatim {
   method: string;

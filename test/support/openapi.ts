@@ -48,6 +48,8 @@ export interface Operation {
   parameters: Parameter[];
   /** Of a JSON body; undefined where the route takes none. */
   body: Schema | undefined;
+  /** Of a form; undefined where the route takes none. */
+  form: Schema | undefined;
   example: unknown;
   responses: Record<string, ResponseObject>;
 }
@@ -76,6 +78,7 @@ export function operationsOf({ paths }: OpenApi): Operation[] {
         open: security.length === 0,
         parameters,
         body: schema,
+        form: requestBody?.content["multipart/form-data"]?.schema,
         example,
         responses,
       };

@@ -1,14 +1,19 @@
 /** What happens to a request of `/v1` once its route is found: who are you, what do you want, call, answer. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
-import type { Meta, ParamsOf } from "../../../lib/contract.ts";
+import { call, type Meta, type ParamsOf } from "../../../lib/contract.ts";
 import { invalidArgument, unavailable } from "../../../lib/errors.ts";
+import { KEEP_WITHIN_MS } from "../../photo/photo.contract.ts";
 import type { Gateway } from "../gateway.ts";
 import { hasBody, readJsonBody } from "../json-body.ts";
+import { isForm } from "../multipart.ts";
+import { HttpError } from "../problem.ts";
 import type { Realtime } from "../realtime/realtime.ts";
+import { answerBytes } from "./bytes.ts";
 import { paramsReader } from "./params.ts";
 import type { Route } from "./route.ts";
 import { answerStream } from "./streams.ts";
+import { withUpload } from "./uploads.ts";
 
 /** A request as moleculer-web hands it to an alias. */
 export interface RoutedRequest extends IncomingMessage {
@@ -42,19 +47,37 @@ function endpoint(route: Route, gateway: Gateway, realtime: RealtimeOf) {
 
   const serve = async (req: RoutedRequest, res: ServerResponse): Promise<void> => {
     const ctx = req.$ctx;
-    const checked = route.open ? undefined : gateway.authentication.ofHeader(req.headers.authorization);
+    const checked =
+      route.open || isSigned(route, req)
+        ? undefined
+        : gateway.authentication.ofHeader(req.headers.authorization);
     if (checked) ctx.meta.user = checked.caller;
     ctx.meta.address = gateway.clientAddress(req);
     ctx.meta.device = req.headers["user-agent"]?.slice(0, MAX_DEVICE) ?? "";
+    const sources = { path: req.$params.params, query: queryOf(req.originalUrl), body: undefined };
+    // What is wrong with path and query is said before the file comes.
+    if (route.file) readParams(sources);
+    if (route.file && isForm(req)) {
+      await withUpload(req, gateway, route.file, async (form) => {
+        const params = readParams({ ...sources, form });
+        // It took a while: the session may have ended meanwhile.
+        gateway.authentication.ofHeader(req.headers.authorization);
+        answer(route, res, await ctx.call(route.action, params, { timeout: KEEP_WITHIN_MS }));
+      });
+      return;
+    }
     const params = readParams({
-      path: req.$params.params,
-      query: queryOf(req.originalUrl),
+      ...sources,
       body: await bodyOf(route, req, gateway.config.REQUEST_TIMEOUT_MS * BODY_SHARE),
     });
     if (route.stream && checked) {
       // The contract of the route's action checks them.
       const wanted = params as unknown as ParamsOf<"v1.chat.streamMessages">;
       return answerStream(realtime() ?? notStarted(), { req, res, checked, params: wanted });
+    }
+    if (route.bytes) {
+      const found = await call(ctx, "v1.photo.readPhoto", params as ParamsOf<"v1.photo.readPhoto">);
+      return answerBytes(req, res, found, gateway.config.REQUEST_TIMEOUT_MS);
     }
     const result = await ctx.call(route.action, route.fill ? { ...route.fill(), ...params } : params);
     answer(route, res, result);
@@ -65,11 +88,20 @@ function endpoint(route: Route, gateway: Gateway, realtime: RealtimeOf) {
   };
 }
 
+/** Then its action checks the signature, which stands for a token. */
+const isSigned = ({ bytes }: Route, { headers, originalUrl }: RoutedRequest): boolean =>
+  bytes === true && headers.authorization === undefined && /[?&]sig=/.test(originalUrl);
+
 function notStarted(): never {
   throw unavailable();
 }
 
 function bodyOf(route: Route, req: IncomingMessage, deadline: number): Promise<unknown> | undefined {
+  if (route.file && !route.file.optional) {
+    throw new HttpError("UNSUPPORTED_MEDIA_TYPE", "The body must be multipart/form-data.", {
+      Accept: "multipart/form-data",
+    });
+  }
   if (route.method !== "GET" && route.input !== "query") return readJsonBody(req, deadline);
   if (hasBody(req)) throw invalidArgument("This request takes no body.");
   return undefined;

@@ -1,7 +1,7 @@
 /** Makes an action's params from path, query or body. Nothing that the contract does not name gets through. */
 import { z } from "zod";
 import { type FieldError, invalidArgument } from "../../../lib/errors.ts";
-import { namesInPath, type Route } from "./route.ts";
+import { type FileInput, namesInPath, type Route } from "./route.ts";
 
 type Params = Record<string, unknown>;
 type Type = "integer" | "number" | "boolean" | "string";
@@ -13,6 +13,8 @@ export interface Sources {
   query: string;
   /** Undefined where there is none. */
   body: unknown;
+  /** The fields of a form, and the upload made of its file. */
+  form?: { fields: Record<string, string>; upload: string | undefined };
 }
 
 /**
@@ -27,10 +29,13 @@ export function paramsReader(route: Route): (sources: Sources) => Params {
   if (route.input === "none") types.clear();
   const none: ReadonlyMap<string, Type> = new Map();
   const inQuery = route.input === "query" ? types : none;
-  const inBody = route.input === "body" ? types : none;
+  const { file } = route;
+  if (file) types.delete(file.param);
+  const inBody = route.input === "body" || file?.optional ? types : none;
 
-  return ({ path, query, body }) => {
+  return ({ path, query, body, form }) => {
     const params = { ...(query === "" ? {} : readQuery(query, inQuery)), ...readBody(body, inBody) };
+    if (file && form) Object.assign(params, readForm(form, types, file));
     for (const { name, param, type } of ofPath) params[param] = coerce(path[name] ?? "", type);
     return params;
   };
@@ -74,6 +79,21 @@ function readBody(body: unknown, types: ReadonlyMap<string, Type>): Params {
       .map((path) => ({ path, message: "unknown field" })),
   );
   return body as Params;
+}
+
+function readForm(
+  { fields, upload }: NonNullable<Sources["form"]>,
+  types: ReadonlyMap<string, Type>,
+  { field, param, optional }: FileInput,
+): Params {
+  const unknown = Object.keys(fields).filter((name) => !types.has(name));
+  refuse(unknown.map((path) => ({ path, message: "unknown field" })));
+  if (upload === undefined && !optional) refuse([{ path: field, message: "is needed, as a file" }]);
+  const params = Object.entries(fields).map(([name, text]) => [
+    name,
+    coerce(text, types.get(name) ?? "string"),
+  ]);
+  return { ...Object.fromEntries(params), ...(upload === undefined ? {} : { [param]: upload }) };
 }
 
 /** What is not of the type stays as it came, for the contract to refuse. */

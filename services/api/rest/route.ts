@@ -7,7 +7,17 @@ import { contractOf } from "../contracts.ts";
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** Where the params come from that are not in the path. */
-export type Input = "query" | "body" | "none";
+export type Input = "query" | "body" | "multipart" | "none";
+
+/** The one file of a multipart form. */
+export interface FileInput {
+  /** Its name in the form. */
+  field: string;
+  /** The param that gets the upload which was made of it: see `v1.photo.keepUpload`. */
+  param: string;
+  /** Then the other fields may come as JSON too. */
+  optional?: boolean;
+}
 
 interface RouteSpec<N extends ActionName> {
   method: Method;
@@ -17,6 +27,8 @@ interface RouteSpec<N extends ActionName> {
   summary: string;
   /** Default: the query of GET and DELETE, else a JSON body. */
   input?: Input;
+  /** Needed with the input `multipart`. */
+  file?: FileInput;
   /** Params whose name in the path is another one: `{ user_id: "id" }`. */
   renamed?: Readonly<Record<string, keyof ParamsOf<N> & string>>;
   /** What stands in for params that the client left out. */
@@ -32,6 +44,8 @@ interface RouteSpec<N extends ActionName> {
   example?: Partial<ParamsOf<N>>;
   /** Answers server-sent events of a conversation; the action says who may, and from where. */
   stream?: boolean;
+  /** Answers the bytes of what the action tells about. Serves callers without a token too, where the query is signed. */
+  bytes?: boolean;
 }
 
 export interface Route
@@ -62,7 +76,7 @@ export const routesOf =
     return {
       ...spec,
       tag,
-      open: audience === "anyone",
+      open: audience === "anyone" && spec.bytes !== true,
       params,
       result,
       input: spec.input ?? (spec.method === "GET" || spec.method === "DELETE" ? "query" : "body"),

@@ -2,6 +2,7 @@
 import { accountRoutes } from "./account.ts";
 import { authRoutes } from "./auth.ts";
 import { chatRoutes } from "./chats.ts";
+import { photoRoutes } from "./photos.ts";
 import { profileRoutes } from "./profiles.ts";
 import { roomRoutes } from "./rooms.ts";
 import type { Route } from "./route.ts";
@@ -16,4 +17,5 @@ export const routes: readonly Route[] = [
   ...socialRoutes,
   ...chatRoutes,
   ...roomRoutes,
+  ...photoRoutes,
 ];
