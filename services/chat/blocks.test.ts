@@ -2,16 +2,13 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { type Caller, call } from "../../lib/contract.ts";
 import { newSessionId, newUserId } from "../../lib/ids.ts";
-import { type ChatBroker, makeChat } from "../../test/support/chat.ts";
-import { addGateway, gatewayReady, Socket } from "../../test/support/gateway.ts";
+import type { ChatBroker } from "../../test/support/chat.ts";
+import { Socket, startLive } from "../../test/support/gateway.ts";
 import { uniqueName } from "../../test/support/http.ts";
 
 let chat: ChatBroker;
 beforeAll(async () => {
-  chat = makeChat();
-  addGateway(chat.broker);
-  await chat.broker.start();
-  await gatewayReady(chat.broker);
+  chat = await startLive();
 });
 afterAll(() => chat.broker.stop());
 

@@ -4,8 +4,8 @@ import type { Service } from "moleculer";
 import { type Caller, call } from "../../lib/contract.ts";
 import type { ConversationId } from "../../lib/ids.ts";
 import { eventually } from "../../test/servers/eventually.ts";
-import { type ChatBroker, makeChat } from "../../test/support/chat.ts";
-import { addGateway, gatewayReady, Socket, somebody } from "../../test/support/gateway.ts";
+import type { ChatBroker } from "../../test/support/chat.ts";
+import { Socket, somebody, startLive } from "../../test/support/gateway.ts";
 import { hold } from "../../test/support/held.ts";
 import { uniqueName } from "../../test/support/http.ts";
 import { leaveAll } from "./departures.ts";
@@ -14,10 +14,7 @@ import type { Rooms } from "./rooms.ts";
 
 let chat: ChatBroker;
 beforeAll(async () => {
-  chat = makeChat();
-  addGateway(chat.broker);
-  await chat.broker.start();
-  await gatewayReady(chat.broker);
+  chat = await startLive();
 });
 afterAll(() => chat.broker.stop());
 

@@ -8,7 +8,7 @@ import { allBut, type Cluster, startCluster } from "../servers/cluster.ts";
 import { eventually } from "../servers/eventually.ts";
 import { type Random, randomOf } from "../support/random.ts";
 import { watchSockets } from "../support/strict-socket.ts";
-import { Acknowledged, Talker } from "../support/talkers.ts";
+import { Acknowledged, type Shown, Talker } from "../support/talkers.ts";
 
 const TALKERS = 20;
 const EACH_SENDS = 200;
@@ -107,7 +107,16 @@ async function visit(random: Random, rooms: string[]): Promise<void> {
   }
 }
 
-const COUNT = ["message", "join", "leave"];
+const shownOf = (log: EntryDocument[]): Shown[] =>
+  log
+    .filter(({ target }) => target === undefined)
+    .map(({ seq, type, text, sender_id, deleted = false }) => ({
+      seq,
+      type,
+      text,
+      sender: sender_id,
+      deleted,
+    }));
 
 async function readLog(conversation: string): Promise<EntryDocument[]> {
   const connection = await mongoose.createConnection(cluster.mongo.url).asPromise();
@@ -149,28 +158,11 @@ async function torture(seed: number): Promise<void> {
     );
     const seqs = log.map((_, i) => i + 1);
     expect(log.map(({ seq }) => seq)).toEqual(seqs);
-    const said = log
-      .filter(({ type }) => type === "message")
-      .map(({ seq, type, text, sender_id, deleted = false }) => ({
-        seq,
-        type,
-        text,
-        sender: sender_id,
-        deleted,
-      }));
-    expect(said).toEqual(acknowledged.of(conversation));
+    const shown = shownOf(log);
+    expect(shown.filter(({ type }) => type === "message")).toEqual(acknowledged.of(conversation));
     expect(log.map(({ messages }) => messages)).toEqual(
       log.map((_, i) => log.slice(0, i + 1).filter(({ type }) => type === "message").length),
     );
-    const shown = log
-      .filter(({ type }) => COUNT.includes(type))
-      .map(({ seq, type, text, sender_id, deleted = false }) => ({
-        seq,
-        type,
-        text,
-        sender: sender_id,
-        deleted,
-      }));
     for (const { views } of talkers) {
       const view = views.get(conversation);
       if (!view) continue;

@@ -14,7 +14,7 @@ import type { Limits } from "../../services/api/realtime/limits.ts";
 import { type RealtimeService, realtime } from "../../services/api/realtime/realtime.ts";
 import { sessionContract } from "../../services/session/session.contract.ts";
 import { eventually } from "../servers/eventually.ts";
-import { JWT_SECRET } from "./chat.ts";
+import { type ChatBroker, JWT_SECRET, makeChat } from "./chat.ts";
 
 type TestGateway = RealtimeService & { gateway: Gateway };
 
@@ -60,6 +60,15 @@ export function addDoor(broker: ServiceBroker, limits: Partial<Limits> = {}, por
 
 export const gatewayOf = (broker: ServiceBroker) =>
   broker.getLocalService("api") as Service as TestGateway & { server: Server };
+
+/** The services of `makeChat` with a gateway, started. */
+export async function startLive(limits: Partial<Limits> = {}): Promise<ChatBroker> {
+  const chat = makeChat();
+  addGateway(chat.broker, limits);
+  await chat.broker.start();
+  await gatewayReady(chat.broker);
+  return chat;
+}
 
 /** Until tokens can be checked. */
 export const gatewayReady = (broker: ServiceBroker) =>

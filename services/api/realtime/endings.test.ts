@@ -1,18 +1,15 @@
 import { afterEach, expect, jest, test } from "@jest/globals";
 import { type Caller, call } from "../../../lib/contract.ts";
 import { eventually } from "../../../test/servers/eventually.ts";
-import { type ChatBroker, makeChat } from "../../../test/support/chat.ts";
-import { addGateway, gatewayOf, gatewayReady, Socket, somebody } from "../../../test/support/gateway.ts";
+import type { ChatBroker } from "../../../test/support/chat.ts";
+import { gatewayOf, Socket, somebody, startLive } from "../../../test/support/gateway.ts";
 import type { Limits } from "./limits.ts";
 
 let chat: ChatBroker;
 afterEach(() => chat.broker.stop());
 
 async function start(limits: Partial<Limits> = {}): Promise<void> {
-  chat = makeChat();
-  addGateway(chat.broker, limits);
-  await chat.broker.start();
-  await gatewayReady(chat.broker);
+  chat = await startLive(limits);
 }
 
 async function chatOf(ann: Caller, bob: Caller): Promise<string> {

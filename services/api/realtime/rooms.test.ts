@@ -4,16 +4,13 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Service } from "moleculer";
 import { type Caller, call } from "../../../lib/contract.ts";
 import type { WithBus } from "../../../mixins/realtime-bus/realtime-bus.ts";
-import { type ChatBroker, makeChat } from "../../../test/support/chat.ts";
-import { addGateway, gatewayReady, Socket, somebody } from "../../../test/support/gateway.ts";
+import type { ChatBroker } from "../../../test/support/chat.ts";
+import { Socket, somebody, startLive } from "../../../test/support/gateway.ts";
 import { uniqueName } from "../../../test/support/http.ts";
 
 let chat: ChatBroker;
 beforeAll(async () => {
-  chat = makeChat();
-  addGateway(chat.broker);
-  await chat.broker.start();
-  await gatewayReady(chat.broker);
+  chat = await startLive();
 });
 afterAll(() => chat.broker.stop());
 

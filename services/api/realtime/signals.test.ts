@@ -1,14 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { call } from "../../../lib/contract.ts";
-import { type ChatBroker, makeChat } from "../../../test/support/chat.ts";
-import { addGateway, gatewayReady, Socket, somebody } from "../../../test/support/gateway.ts";
+import type { ChatBroker } from "../../../test/support/chat.ts";
+import { Socket, somebody, startLive } from "../../../test/support/gateway.ts";
 
 let chat: ChatBroker;
 beforeAll(async () => {
-  chat = makeChat();
-  addGateway(chat.broker);
-  await chat.broker.start();
-  await gatewayReady(chat.broker);
+  chat = await startLive();
 });
 afterAll(() => chat.broker.stop());
 
