@@ -95,6 +95,8 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
       page.push(...portion.documents);
       if (portion.reached === undefined) break;
       from = portion.reached;
+      // It may go on for long, past much that is left out.
+      await setImmediate();
     }
     return page;
   }

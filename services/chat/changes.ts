@@ -21,11 +21,13 @@ export class Changes {
 
   /** @returns the change as it now is: an edit of a deleted message has lost its text */
   async apply(change: Change): Promise<EntryDocument> {
-    const deleted = await this.#change(change);
-    // Also those that came before the deletion; those that come behind it blank themselves here.
-    if (deleted) await this.#messages.updateMany({ target: change.target }, { $set: { text: "" } });
-    await this.#messages.updateOne({ _id: change._id }, { $unset: { owed: true } });
-    return deleted ? { ...change, text: "" } : change;
+    const deletedBy = await this.#change(change);
+    // The deletion blanks what came before it; an edit that comes behind it blanks itself.
+    if (deletedBy === change.seq)
+      await this.#messages.updateMany({ target: change.target }, { $set: { text: "" } });
+    const blank = deletedBy === undefined ? {} : { $set: { text: "" } };
+    await this.#messages.updateOne({ _id: change._id }, { ...blank, $unset: { owed: true } });
+    return deletedBy === undefined ? change : { ...change, text: "" };
   }
 
   /** Applies and publishes what is owed in one conversation. */
@@ -50,21 +52,21 @@ export class Changes {
     }
   }
 
-  /** @returns whether the target is deleted, by this change or another */
-  async #change(change: Change): Promise<boolean> {
+  /** @returns the `seq` of the deletion, this one or another, if the target is deleted; 0 if it is gone altogether */
+  async #change(change: Change): Promise<number | undefined> {
     const { type, seq, text, sent_at } = change;
     for (;;) {
       const target = await this.#messages.findById(change.target);
-      if (!target || target.deleted) return true;
+      if (!target || target.deleted) return target?.changed_by ?? 0;
       const { changed_by = null } = target;
-      if (type === "edit" && changed_by !== null && changed_by >= seq) return false;
+      if (type === "edit" && changed_by !== null && changed_by >= seq) return undefined;
       const changed = await this.#messages.updateOne(
         { _id: target._id, changed_by },
         type === "edit"
-          ? { $set: { text, edited_at: sent_at, changed_by: seq } }
+          ? { $set: { text, edited_at: sent_at, changed_by: seq }, $inc: { edits: 1 } }
           : { $set: { text: "", deleted: true, changed_by: seq }, $unset: { edited_at: true } },
       );
-      if (changed) return type === "delete";
+      if (changed) return type === "delete" ? seq : undefined;
     }
   }
 }

@@ -46,6 +46,8 @@ export interface EntryDocument {
   deleted?: true;
   /** Of a message: the `seq` of the edit or deletion that was applied last. */
   changed_by?: number;
+  /** Of a message: how many edits were applied. */
+  edits?: number;
 }
 
 /** Of a room, what a direct chat's own document says. */

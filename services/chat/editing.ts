@@ -5,6 +5,9 @@ import type { EntryDocument } from "./chat.store.ts";
 import type { Draft } from "./entries.ts";
 import type { MessageLog } from "./message-log.ts";
 
+/** Of one message. All of them stay in the log, and a deletion has to blank them. */
+const MAX_EDITS = 1_000;
+
 type Edit = Omit<Extract<Draft, { type: "edit" }>, "type">;
 type Deletion = Omit<Extract<Draft, { type: "delete" }>, "type">;
 
@@ -31,6 +34,9 @@ async function change(
   onDeleted: (message: EntryDocument) => EntryDocument,
 ): Promise<EntryDocument> {
   const message = await ownMessage(log, id, draft);
+  if (draft.type === "edit" && (message.edits ?? 0) >= MAX_EDITS && !(await log.keptBefore(id, draft))) {
+    throw failedPrecondition("This message was edited too often. Write a new one.");
+  }
   if (!message.deleted) await log.append(id, draft);
   // A retry of what came before the deletion gets its answer all the same.
   else if (!(await log.keptBefore(id, draft))) return onDeleted(message);

@@ -119,3 +119,22 @@ test("who is about to be made the owner can't leave, until that has been given u
   await make().end(promoted);
   expect(await kept()).toBeNull();
 });
+
+test("who is removed while their join is still owed has both in the log", async () => {
+  working = 0;
+  await expect(make().enter(room, user)).rejects.toThrow();
+  working = Number.POSITIVE_INFINITY;
+  const member = await make().find(room, user);
+  if (member) await make().end(member);
+  expect(types()).toEqual(["join", "leave"]);
+});
+
+test("a join that is settled late does not strike off what a later stay owes", async () => {
+  const { member: first } = await make().enter(room, user);
+  await make().end(first);
+  working = 0;
+  await expect(make().enter(room, user)).rejects.toThrow();
+  working = 1;
+  await make().settle({ ...first, owes_join: true });
+  expect(await kept()).toMatchObject({ owes_join: true });
+});

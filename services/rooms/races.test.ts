@@ -41,6 +41,12 @@ const rooms = () =>
     memberships: Memberships;
     collections: { members: object };
   };
+const chatLog = () =>
+  (
+    chat.broker.getLocalService({ name: "chat", version: 1 }) as unknown as {
+      log: { append(): Promise<unknown> };
+    }
+  ).log;
 const settled = (attempt: Promise<unknown>) => attempt.catch(() => {});
 
 test("a member of a private room who joins it once more while being removed is out", async () => {
@@ -138,8 +144,7 @@ test("a subscription that reads the log of a room which is deleted meanwhile end
   const id = await make(ann);
   for (let i = 0; i < 5; i++) await say(ann, id, `number ${i}`);
   const socket = await Socket.signedIn(chat.broker, ann);
-  const { log } = chat.broker.getLocalService({ name: "chat", version: 1 }) as unknown as { log: object };
-  const gate = hold(log, "readForward");
+  const gate = hold(chatLog(), "readForward");
   socket.push({ op: "subscribe", conversation: id, after: 0 });
   await gate.reached;
   const gone = Socket.signedIn(chat.broker, ann);
@@ -151,9 +156,7 @@ test("a subscription that reads the log of a room which is deleted meanwhile end
 
 test("a room is made also while chat is away: that its owner has joined follows", async () => {
   const ann = somebody();
-  const { log } = chat.broker.getLocalService({ name: "chat", version: 1 }) as unknown as {
-    log: { append: unknown };
-  };
+  const log = chatLog();
   const { append } = log;
   log.append = () => Promise.reject(new Error("away"));
   const id = await make(ann).finally(() => {
@@ -162,4 +165,67 @@ test("a room is made also while chat is away: that its owner has joined follows"
   await say(ann, id, "hello");
   await join(ann, id);
   expect((await history(ann, id)).messages.map(({ type }) => type)).toEqual(["join", "message"]);
+});
+
+test("who subscribes while being removed is refused, however late the log answers", async () => {
+  const [ann, eve] = [somebody(), somebody()];
+  const id = await make(ann);
+  await invite(ann, id, eve);
+  const gate = hold(chatLog(), "readTail");
+  const subscribing = call(chat.broker, "v1.chat.authorizeSubscription", { conversation: id }, as(eve));
+  const refused = expect(subscribing).rejects.toMatchObject({ type: "NOT_FOUND" });
+  await gate.reached;
+  await remove(ann, id, eve);
+  gate.release();
+  await refused;
+});
+
+test("from the moment of the mark a leaving member is none, while their leave is not in the log yet", async () => {
+  const [ann, eve] = [somebody(), somebody()];
+  const id = await make(ann, false);
+  await join(eve, id);
+  const gate = hold(chatLog(), "append");
+  const removing = remove(ann, id, eve);
+  await gate.reached;
+  await expect(say(eve, id, "still here")).rejects.toMatchObject({ type: "PERMISSION_DENIED" });
+  const subscribing = call(chat.broker, "v1.chat.authorizeSubscription", { conversation: id }, as(eve));
+  await expect(subscribing).rejects.toMatchObject({ type: "PERMISSION_DENIED" });
+  const { members } = await call(chat.broker, "v1.rooms.listMembers", { id }, as(ann));
+  expect(members.map(({ user_id }) => user_id)).toEqual([ann.id]);
+  gate.release();
+  await removing;
+});
+
+test("of two hand-overs at once one is made, and the owner is a member", async () => {
+  const [ann, bob, cat] = [somebody(), somebody(), somebody()];
+  const id = await make(ann);
+  for (const user of [bob, cat]) await invite(ann, id, user);
+  const gates = [hold(rooms().rooms, "handOver")];
+  const first = setRole(ann, id, bob, "owner");
+  await gates[0]?.reached;
+  const second = setRole(ann, id, cat, "owner");
+  await second;
+  gates[0]?.release();
+  await expect(first).rejects.toMatchObject({ type: "FAILED_PRECONDITION" });
+  expect(await call(chat.broker, "v1.rooms.getRoom", { id }, as(ann))).toMatchObject({ owner_id: cat.id });
+});
+
+test("who got a room can pass it on and leave at once", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await make(ann);
+  await invite(ann, id, bob);
+  await setRole(ann, id, bob, "owner");
+  await setRole(bob, id, ann, "owner");
+  await call(chat.broker, "v1.rooms.leaveRoom", { id }, as(bob));
+  await expect(history(bob, id)).rejects.toMatchObject({ type: "NOT_FOUND" });
+});
+
+test("an account leaves all its rooms, however many", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await make(ann, false);
+  for (let i = 0; i < 120; i++) await join(bob, await make(ann, false));
+  await join(bob, id);
+  await leaveAll(rooms().rooms, rooms().memberships, bob.id);
+  expect((await call(chat.broker, "v1.rooms.listRooms", {}, as(bob))).rooms).toEqual([]);
+  expect(await rooms().memberships.anyOf(bob.id)).toEqual([]);
 });

@@ -16,8 +16,8 @@ export const RoomName = z
   .min(3)
   .max(20)
   .refine(
-    (name) => name.isWellFormed() && !/[\p{C}\p{Zl}\p{Zp}]/u.test(name),
-    "must not contain control characters",
+    (name) => name.isWellFormed() && !/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u.test(name),
+    "must not contain control or invisible characters",
   );
 
 /** The owner is one, admins and members as they were made. */

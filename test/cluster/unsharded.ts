@@ -1,4 +1,5 @@
-// Veche as scripts/start.ts runs it, but any process writes any conversation: they race for every seq.
+// As rough.ts, but any process writes any conversation: they race for every seq.
+import "./rough-bus.ts";
 import chat from "../../services/chat/chat.service.ts";
 
 for (const action of Object.values(chat.actions ?? {})) {

@@ -204,3 +204,11 @@ test("a reader that leaves with what it gets when it comes over is not kept", ()
   feed.receive(JSON.stringify({ from: "somebody", frame: "{}" }));
   expect(signalled).toEqual([]);
 });
+
+test("of more early ones than are kept none is lost", async () => {
+  const reader = live(0);
+  tail = 1_500;
+  for (const seq of numbers(2, 1_500)) publish(seq);
+  await eventually(() => reader.seq === 1_500, { every: 1 });
+  expect(reader.got).toEqual(numbers(1, 1_500));
+});

@@ -73,7 +73,7 @@ export class Subscription implements Reader {
     feed.noteTail(tail);
     this.seq = Math.min(after, tail);
     onAuthorized(tail);
-    while (!this.#ended && (this.seq < tail || !feed.join(this))) {
+    while (!this.#ended && (feed.gone || this.seq < tail || !feed.join(this))) {
       if (feed.gone) this.closed();
       else await this.#outlet.inTurn(() => this.#backfill());
     }
