@@ -1,6 +1,5 @@
 /** One WebSocket connection: who it is, what it asks, and what it is sent. */
 import type { Duplex } from "node:stream";
-import type { ServiceBroker } from "moleculer";
 import type { RawData, WebSocket } from "ws";
 import type { CheckedToken } from "../../../lib/access-tokens.ts";
 import { type Caller, call } from "../../../lib/contract.ts";
@@ -12,29 +11,15 @@ import {
   resourceExhausted,
   unauthenticated,
 } from "../../../lib/errors.ts";
-import type { ConversationId, UserId } from "../../../lib/ids.ts";
-import type { Feeds } from "./feeds.ts";
+import type { ConversationId, } from "../../../lib/ids.ts";
 import { FrameRate } from "./frame-rate.ts";
 import { type Frame, FrameWriter, framedOf, frameOf, type WriterOwner } from "./frame-writer.ts";
 import * as frames from "./frames.ts";
-import { CLOSE, type CloseCode, type Limits } from "./limits.ts";
+import type { Host } from "./host.ts";
+import { CLOSE, type CloseCode, } from "./limits.ts";
 import type { LiveClient } from "./live-client.ts";
 import { Outbox } from "./outbox.ts";
 import { type Outlet, Subscription } from "./subscription.ts";
-import type { WriteTurn } from "./write-turn.ts";
-
-/** What all connections of a gateway share. */
-export interface Host {
-  broker: ServiceBroker;
-  feeds: Feeds;
-  limits: Limits;
-  turn: WriteTurn;
-  /** @throws UNAUTHENTICATED; UNAVAILABLE while it is not known which sessions are revoked */
-  checkToken(token: string): CheckedToken;
-  /** Counts a connection to its user's. @returns false if there are too many */
-  admit(connection: LiveClient, user: UserId): boolean;
-  ended(connection: LiveClient): void;
-}
 
 const MISSED_PINGS = 2;
 /** For the close to be read by who sent too much. */
@@ -189,10 +174,9 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
         this.#inOrder(frame.conversation, () => this.#markRead(frame));
         break;
       case "typing":
-        if (!this.#subscriptions?.get(frame.conversation)?.authorized) {
-          throw failedPrecondition("Subscribe to this conversation first.");
+        if (this.#subscription(frame).typesAgain()) {
+          this.#inOrder(frame.conversation, () => this.#signalTyping(frame));
         }
-        this.#inOrder(frame.conversation, () => this.#signalTyping(frame));
         break;
       case "ping":
         this.push(frames.PONG);
@@ -224,6 +208,13 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     } catch (error) {
       this.#refuse(error, { conversation, of: "read" });
     }
+  }
+
+  /** @throws FAILED_PRECONDITION */
+  #subscription({ conversation }: frames.FrameOf<"typing">): Subscription {
+    const subscription = this.#subscriptions?.get(conversation);
+    if (subscription?.authorized) return subscription;
+    throw failedPrecondition("Subscribe to this conversation first.");
   }
 
   async #signalTyping({ conversation }: frames.FrameOf<"typing">): Promise<void> {

@@ -206,8 +206,8 @@ describe("who connects", () => {
   test("goes when the token ends, unless it was renewed by the same user", async () => {
     const [ann, bob] = [somebody(), somebody()];
     const [a, b] = await Promise.all([
-      Socket.signedIn(chat.broker, ann, 1),
-      Socket.signedIn(chat.broker, bob, 1),
+      Socket.signedIn(chat.broker, ann, 3),
+      Socket.signedIn(chat.broker, bob, 3),
     ]);
     b.push({ op: "auth", token: tokenOf(ann) });
     expect(await b.got("error")).toMatchObject({ code: "PERMISSION_DENIED" });

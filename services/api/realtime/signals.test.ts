@@ -52,3 +52,20 @@ test("a user is told on all devices when somebody opens a chat, and nobody else 
   }
   expect(sockets[2]?.all("chat_created")).toEqual([]);
 });
+
+test("that somebody types is told once a second at most, however often the client says so", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  chat.users.add(bob.id);
+  const as = { meta: { user: ann } };
+  const params = { participant_id: bob.id };
+  const { chat_id: id } = await call(chat.broker, "v1.chat.createDirectChat", params, as);
+  const [a, b] = [await Socket.signedIn(chat.broker, ann), await Socket.signedIn(chat.broker, bob)];
+  for (const socket of [a, b]) {
+    socket.push({ op: "subscribe", conversation: id });
+    await socket.got("subscribed");
+  }
+  for (let i = 0; i < 20; i++) a.push({ op: "typing", conversation: id });
+  a.push({ op: "send", conversation: id, text: "hello", nonce: "n" });
+  await b.got("message");
+  expect(b.all("typing")).toHaveLength(1);
+});
