@@ -23,7 +23,7 @@ import { Photos, photoOf, typeOf } from "./photos.ts";
 import { FileStorage } from "./storage/file-storage.ts";
 import { GcsStorage } from "./storage/gcs-storage.ts";
 import type { PhotoStorage } from "./storage/storage.ts";
-import { belongsTogether } from "./storage/storage-mark.ts";
+import { Belonging } from "./storage/storage-mark.ts";
 import { OrphanSweep } from "./sweeping.ts";
 import { fullOf, thumbOf, Uploads } from "./uploads.ts";
 import { mayView } from "./viewing.ts";
@@ -33,6 +33,7 @@ interface PhotoService extends WithCollections<typeof photoCollections> {
   uploads: Uploads;
   decoder: Decoder;
   storage: PhotoStorage;
+  belonging: Belonging;
   photos: Photos;
   orphans: OrphanSweep;
   /** Where there is no DATA_DIR: gone when the service stops. */
@@ -73,10 +74,7 @@ export default defineService<PhotoService>({
     sweep<PhotoService>({
       name: "orphaned photos",
       async run() {
-        if (await belongsTogether(this.collections.marks, this.storage)) return this.orphans.run(stale(this));
-        this.logger.error(
-          "This is not the storage that the photos of this database are in: nothing is removed.",
-        );
+        if (await this.belonging.holds()) await this.orphans.run(stale(this));
       },
     }),
   ],
@@ -139,6 +137,7 @@ export default defineService<PhotoService>({
         try {
           const maxPixels = runtimeOf(this.broker).config.PHOTO_MAX_PIXELS;
           const sizes = { source: path, full: fullOf(path), thumb: thumbOf(path) };
+          await this.belonging.mustHold();
           const decoded = await this.decoder.decode({ ...sizes, format, maxPixels });
           const isActive = async () => (await call(ctx, "v1.auth.isActive", { user_id: owner })).active;
           return photoOf(await this.photos.keep({ owner, kind, path, decoded, isActive }), this.urls);
@@ -189,6 +188,9 @@ export default defineService<PhotoService>({
             namespace: config.NAMESPACE,
             warn: (message) => this.logger.warn(message),
           });
+    this.belonging = new Belonging(this.collections.marks, this.storage, (message) =>
+      this.logger.error(message),
+    );
     this.urls = new PhotoUrls(config);
     this.uploads = new Uploads(join(directory, "uploads"), {
       maxBytes: config.PHOTO_MAX_BYTES,

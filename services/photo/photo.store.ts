@@ -32,6 +32,8 @@ export interface PhotoDocument extends Owing {
 export interface StorageMark {
   _id: "storage";
   mark: string;
+  /** Until it is in the storage. */
+  unconfirmed?: boolean;
 }
 
 export const photoCollections = {
