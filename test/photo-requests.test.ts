@@ -1,12 +1,16 @@
 // Photos and the requests that bring and read them: how their bytes are cut, how many there are, and what is said when one fails.
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { unavailable } from "../lib/errors.ts";
 import type { PhotoId } from "../lib/ids.ts";
 import type { PhotoStorage } from "../services/photo/storage/storage.ts";
+import { eventually } from "./servers/eventually.ts";
 import { type Embedded, startEmbedded } from "./support/embedded.ts";
-import { type SignedUp, signUp } from "./support/http.ts";
+import { request, type SignedUp, signUp } from "./support/http.ts";
 import { jpeg, noise, upload } from "./support/images.ts";
 
 const MiB = 1024 * 1024;
@@ -18,11 +22,16 @@ interface Shown {
 
 let veche: Embedded;
 let ann: SignedUp;
+let directory: string;
 beforeAll(async () => {
-  veche = await startEmbedded();
+  directory = mkdtempSync(join(tmpdir(), "veche-photo-requests-"));
+  veche = await startEmbedded({ DATA_DIR: directory });
   ann = await signUp(veche.baseUrl);
 });
-afterAll(() => veche.stop());
+afterAll(async () => {
+  await veche.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
 
 const FILE = Buffer.from('--b\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n');
 const END = Buffer.from("\r\n--b--\r\n");
@@ -34,9 +43,9 @@ function open(): Socket {
     .setNoDelay(true);
 }
 
-const headOf = (length: number | undefined, more = "Connection: close\r\n") =>
+const headOf = (length: number | undefined, more = "Connection: close\r\n", { accessToken } = ann) =>
   Buffer.from(
-    `POST /v1/me/photos HTTP/1.1\r\nHost: a\r\n${more}Authorization: Bearer ${ann.accessToken}\r\n` +
+    `POST /v1/me/photos HTTP/1.1\r\nHost: a\r\n${more}Authorization: Bearer ${accessToken}\r\n` +
       "Content-Type: multipart/form-data; boundary=b\r\n" +
       `${length === undefined ? "Transfer-Encoding: chunked" : `Content-Length: ${length}`}\r\n\r\n`,
   );
@@ -122,4 +131,49 @@ test("of a signed photo there is one URL", async () => {
     expect([url, (await fetch(`${veche.baseUrl}${url}`)).status < 400]).toEqual([url, false]);
   }
   expect((await fetch(`${veche.baseUrl}${body.url}`)).status).toBe(200);
+});
+
+describe("one who sends eight images that take long to decode", () => {
+  const spool = () => readdirSync(join(directory, "photos", "uploads"));
+  /** Of few bytes. */
+  const heavy = noise(8, 8).resize(6_000, 6_000).jpeg({ progressive: true }).toBuffer();
+
+  test("gets no more of them in, and does not keep others waiting", async () => {
+    const eve = await signUp(veche.baseUrl);
+    const image = await heavy;
+    let done = 0;
+    const sent = Array.from({ length: 8 }, async () => {
+      const { status } = await upload(veche.baseUrl, eve, image);
+      done += 1;
+      return status;
+    });
+    await eventually(() => spool().filter((name) => name.length === 36).length === 8);
+    expect((await upload(veche.baseUrl, eve, image)).status).toBe(429);
+    const before = done;
+    expect((await upload(veche.baseUrl, ann, await jpeg())).status).toBe(201);
+    expect(done - before).toBeLessThanOrEqual(2);
+    // Those that waited for too long were given up.
+    for (const status of await Promise.all(sent)) expect([201, 429]).toContain(status);
+  });
+
+  test("and goes, has none of those decoded that still wait", async () => {
+    const eve = await signUp(veche.baseUrl);
+    const image = await heavy;
+    const sockets = Array.from({ length: 8 }, open);
+    for (const socket of sockets) {
+      const head = headOf(FILE.length + image.length + END.length, "", eve);
+      socket.write(Buffer.concat([head, FILE, image, END]));
+    }
+    const whole = () => spool().filter((name) => name.length === 36).length;
+    await eventually(() => whole() === 8);
+    // All have arrived, and the first is being decoded.
+    await eventually(() => spool().some((name) => name.endsWith(".full")));
+    for (const socket of sockets) socket.destroy();
+    await eventually(() => whole() <= 1);
+    await eventually(() => whole() === 0);
+    const { body } = await request<{ photos: object[] }>(veche.baseUrl, "GET", "/v1/me/photos", {
+      token: eve.accessToken,
+    });
+    expect(body.photos.length).toBeLessThanOrEqual(2);
+  });
 });

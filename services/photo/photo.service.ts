@@ -133,12 +133,12 @@ export default defineService<PhotoService>({
       async "v1.photo.keepUpload"(ctx) {
         const { upload, kind } = ctx.params;
         const { id: owner } = callerOf(ctx);
-        const { path, format } = await this.uploads.take(idOf(upload), owner);
+        const { path, format, gone } = await this.uploads.take(idOf(upload), owner);
         try {
           const maxPixels = runtimeOf(this.broker).config.PHOTO_MAX_PIXELS;
           const sizes = { source: path, full: fullOf(path), thumb: thumbOf(path) };
           await this.belonging.mustHold();
-          const decoded = await this.decoder.decode({ ...sizes, format, maxPixels });
+          const decoded = await this.decoder.decode({ ...sizes, format, maxPixels }, owner, gone);
           const isActive = async () => (await call(ctx, "v1.auth.isActive", { user_id: owner })).active;
           return photoOf(await this.photos.keep({ owner, kind, path, decoded, isActive }), this.urls);
         } finally {
@@ -188,16 +188,16 @@ export default defineService<PhotoService>({
             namespace: config.NAMESPACE,
             warn: (message) => this.logger.warn(message),
           });
-    this.belonging = new Belonging(this.collections.marks, this.storage, (message) =>
-      this.logger.error(message),
-    );
+    const warn = (message: string) => this.logger.error(message);
+    this.belonging = new Belonging(this.collections.marks, this.storage, warn);
     this.urls = new PhotoUrls(config);
-    this.uploads = new Uploads(join(directory, "uploads"), {
+    const limits = {
       maxBytes: config.PHOTO_MAX_BYTES,
       maxPixels: config.PHOTO_MAX_PIXELS,
       idle: UPLOAD_IDLE_MS,
-    });
-    this.decoder = new Decoder();
+    };
+    this.uploads = new Uploads(join(directory, "uploads"), limits, warn);
+    this.decoder = new Decoder(warn);
     this.photos = new Photos(
       this.collections.photos,
       this.storage,
