@@ -173,12 +173,11 @@ async function listOfAnother(
   list: "follower" | "following",
 ) {
   const { user_id, ...page } = ctx.params;
-  const [{ user_ids, next_cursor }] = await Promise.all([
-    service.lists.page(user_id, list, page),
+  const [shown] = await Promise.all([
+    service.lists.pageFor(callerOf(ctx).id, user_id, list, page),
     mustSee(service, ctx, user_id),
   ]);
-  const { hidden_ids } = await service.lists.blockedAmong(callerOf(ctx).id, user_ids);
-  return { user_ids: user_ids.filter((id) => !hidden_ids.includes(id)), next_cursor };
+  return shown;
 }
 
 /** @throws NOT_FOUND where there is no such user, or one who has blocked the caller */
