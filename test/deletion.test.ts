@@ -1,5 +1,7 @@
 // What is left of an account that was deleted: messages without an author.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { unavailable } from "../lib/errors.ts";
+import type { Deletions } from "../services/auth/deletion.ts";
 import { eventually } from "./servers/eventually.ts";
 import { type Embedded, startEmbedded } from "./support/embedded.ts";
 import { request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
@@ -112,4 +114,25 @@ test("it leaves its rooms; one that it owned gets another owner, one that nobody
     ),
   );
   expect(seen.join()).not.toContain(ann.userId);
+});
+
+test("one that can't be deleted does not keep others from it", async () => {
+  const [ann, bob] = [await signUp(veche.baseUrl), await signUp(veche.baseUrl)];
+  const { deletions } = veche.broker.getLocalService({ name: "auth", version: 1 }) as unknown as {
+    deletions: Deletions;
+  };
+  const advance = deletions.advance.bind(deletions);
+  deletions.advance = async (account) => {
+    if (account._id === ann.userId) throw unavailable();
+    await advance(account);
+  };
+  const { email, password } = ann;
+  expect((await api("DELETE", "/v1/account", ann, { password })).status).toBe(202);
+  await deleteAccount(bob);
+  deletions.advance = advance;
+  await eventually(
+    async () =>
+      (await request(veche.baseUrl, "POST", "/v1/register", { body: { email, password } })).status === 201,
+    { within: 20_000, every: 200 },
+  );
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Context } from "moleculer";
 import { call } from "../../lib/contract.ts";
+import { each } from "../../lib/each.ts";
 import { notFound, permissionDenied } from "../../lib/errors.ts";
 import type { PhotoId, UserId } from "../../lib/ids.ts";
 import { PhotoUrls } from "../../lib/photo-urls.ts";
@@ -67,8 +68,11 @@ export default defineService<PhotoService>({
     sweep<PhotoService>({
       name: "photos that are not settled",
       async run() {
-        await this.uploads.sweep(stale(this));
-        await this.photos.settle(stale(this), (photo) => isHeld(this.broker, photo));
+        const steps = [
+          () => this.uploads.sweep(stale(this)),
+          () => this.photos.settle(stale(this), (photo) => isHeld(this.broker, photo)),
+        ];
+        await each(steps, (step) => step());
       },
     }),
     sweep<PhotoService>({

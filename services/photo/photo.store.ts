@@ -39,7 +39,7 @@ export interface StorageMark {
 export const photoCollections = {
   photos: defineCollection<PhotoDocument>({
     name: "photos",
-    indexes: [{ fields: ["owner"] }, { fields: ["list_key"] }, { fields: ["unsettled_since"] }],
+    indexes: [{ fields: ["owner", "_id"] }, { fields: ["list_key"] }, { fields: ["unsettled_since"] }],
   }),
   marks: defineCollection<StorageMark>({ name: "photo_storage" }),
 };

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { each } from "../../lib/each.ts";
 import { invalidArgument, isVecheError, notFound, resourceExhausted, unavailable } from "../../lib/errors.ts";
 import type { UserId } from "../../lib/ids.ts";
 import { type Format, formatOf, pixelsOf } from "./imaging/images.ts";
@@ -140,15 +141,15 @@ export class Uploads {
   /** Removes what processes left that crashed. @param before milliseconds since 1970 */
   async sweep(before: number): Promise<void> {
     const names = await readdir(this.#directory).catch(() => []);
-    for (const name of names) {
+    await each(names, async (name) => {
       const path = join(this.#directory, name);
-      if (this.#uploads.has(name.slice(0, UUID_LENGTH))) continue;
+      if (this.#uploads.has(name.slice(0, UUID_LENGTH))) return;
       const modified = await stat(path).then(
         ({ mtimeMs }) => mtimeMs,
         () => Number.POSITIVE_INFINITY,
       );
       if (modified < before) await rm(path, { force: true });
-    }
+    });
   }
 
   async close(): Promise<void> {
