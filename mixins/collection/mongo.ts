@@ -94,7 +94,7 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     assertLimit(limit);
     const keys = parseSort(sort);
     const query = this.#parse(filter, true, keys);
-    return this.#read(query, keys, limit, omit);
+    return this.#read(query, keys, limit, without(omit));
   }
 
   async page(asked: PageQuery<D>): Promise<D[]> {
@@ -112,7 +112,7 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     else if (end !== undefined) range.$lt = end;
     const keyed = { [index]: range };
     const query = where && Object.keys(where).length > 0 ? { $and: [keyed, where] } : keyed;
-    return this.#read(query as DriverFilter, [[index, descending ? -1 : 1]], limit, omit);
+    return this.#read(query as DriverFilter, [[index, descending ? -1 : 1]], limit, without(omit));
   }
 
   async insert(document: D): Promise<D> {
@@ -191,7 +191,7 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     const query = this.#parse(filter, false);
     let deleted = 0;
     for (;;) {
-      const found = await this.#read(query, [], PORTION);
+      const found = await this.#read(query, [], PORTION, { _id: 1 });
       if (found.length === 0) return deleted;
       const portion = { $and: [{ _id: { $in: found.map(({ _id }) => _id) } }, query] } as DriverFilter;
       const { deletedCount } = await this.#ask((collection) => collection.deleteMany(portion));
@@ -220,11 +220,10 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     query: DriverFilter,
     keys: SortKeys,
     limit: number,
-    omit: readonly string[] = [],
+    projection?: Record<string, 0 | 1>,
   ): Promise<D[]> {
-    const projection = Object.fromEntries(omit.map((field) => [field, 0]));
     // All in the first batch: a server closes the cursor with it.
-    const options = { limit, batchSize: limit, ...(omit.length > 0 ? { projection } : {}), ...TIMED };
+    const options = { limit, batchSize: limit, ...(projection ? { projection } : {}), ...TIMED };
     const sort = new Map(keys);
     return (await this.#ask((collection) =>
       collection.find(query, options).sort(sort).toArray(),
@@ -244,6 +243,9 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     return translated(error, this.#definition);
   }
 }
+
+const without = (fields: readonly string[] = []): Record<string, 0> | undefined =>
+  fields.length > 0 ? Object.fromEntries(fields.map((field) => [field, 0] as const)) : undefined;
 
 /** What is in the collection went in as a D; the driver's types know only that it has an _id. */
 const asOurs = <D extends Document>(found: Document | null) => found as D | null;
