@@ -23,8 +23,13 @@ export interface Wanted {
   query?: string | undefined;
 }
 
-/** @throws INVALID_ARGUMENT for a query of too many words */
-export function postsLike(posts: Collection<PostDocument>, lists: Lists, { author, query }: Wanted): Source {
+/** @param portion posts that one stretch walks. @throws INVALID_ARGUMENT for a query of too many words */
+export function postsLike(
+  posts: Collection<PostDocument>,
+  lists: Lists,
+  { author, query }: Wanted,
+  portion = PORTION,
+): Source {
   const words = query === undefined ? [] : wantedOf(query);
   if (query !== undefined && words.length === 0) return async () => ({ posts: [] });
   if (words.length > MAX_WORDS) {
@@ -37,57 +42,72 @@ export function postsLike(posts: Collection<PostDocument>, lists: Lists, { autho
     // Long words are rarer, and so the first to be looked into.
     ...words.sort(([a = ""], [b = ""]) => b.length - a.length).map(($in) => ({ terms: { $in } })),
   ];
-  const [first, second, ...more] = conditions;
+  const [first, ...more] = conditions;
   if (!first) return lists.all;
-  return second ? matchingAll(posts, lists, [first, second, ...more]) : lists.matching(first);
+  if (more.length === 0) return lists.matching(first);
+  return new Intersection(posts, lists, conditions, portion).read;
 }
 
-function matchingAll(
-  posts: Collection<PostDocument>,
-  lists: Lists,
-  conditions: [Condition, Condition, ...Condition[]],
-): Source {
-  const walk = async (condition: Condition, before: PostId | undefined): Promise<PostId[]> => {
-    const order = { sort: { _id: -1 }, limit: PORTION, ...NAMED } as const;
-    return (await posts.find({ ...condition, ...older(before) }, order)).map(({ _id }) => _id);
+/** The posts that meet all of two conditions or more. Good for one page. */
+class Intersection {
+  readonly #posts: Collection<PostDocument>;
+  readonly #lists: Lists;
+  readonly #conditions: Condition[];
+  readonly #portion: number;
+  #sparsest: Condition | undefined;
+
+  constructor(posts: Collection<PostDocument>, lists: Lists, conditions: Condition[], portion: number) {
+    this.#posts = posts;
+    this.#lists = lists;
+    this.#conditions = conditions;
+    this.#portion = portion;
+  }
+
+  readonly read: Source = async (before, limit): Promise<Stretch> => {
+    const walked = await (this.#sparsest ? this.#walk(this.#sparsest, before) : this.#probe(before));
+    const matching = await this.#meetingAll(walked);
+    const wanted = matching.slice(0, limit);
+    const whole = walked.length < this.#portion ? undefined : walked.at(-1);
+    return {
+      posts: await this.#lists.ofIds(wanted),
+      reached: matching.length > limit ? wanted.at(-1) : whole,
+    };
   };
 
-  let sparsest: Condition | undefined;
-  const portion = async (before: PostId | undefined): Promise<PostId[]> => {
-    if (sparsest) return walk(sparsest, before);
+  async #probe(before: PostId | undefined): Promise<PostId[]> {
+    const asked = this.#conditions.slice(0, MAX_PROBES);
     const probes = await Promise.all(
-      conditions.slice(0, MAX_PROBES).map(async (condition) => ({
-        condition,
-        ids: await walk(condition, before),
-      })),
+      asked.map(async (condition) => ({ condition, ids: await this.#walk(condition, before) })),
     );
-    const furthest = probes.reduce((best, probe) => (endOf(probe.ids) < endOf(best.ids) ? probe : best));
-    sparsest = furthest.condition;
-    return furthest.ids;
-  };
+    const { condition, ids } = probes.reduce((best, probe) =>
+      this.#isSparser(probe.ids, best.ids) ? probe : best,
+    );
+    this.#sparsest = condition;
+    return ids;
+  }
 
-  const meetingAll = async (ids: PostId[]): Promise<PostId[]> => {
+  async #walk(condition: Condition, before: PostId | undefined): Promise<PostId[]> {
+    const order = { sort: { _id: -1 }, limit: this.#portion, ...NAMED } as const;
+    return (await this.#posts.find({ ...condition, ...older(before) }, order)).map(({ _id }) => _id);
+  }
+
+  /** A list that has come to its end goes further back than any that has not. */
+  #isSparser(ids: PostId[], than: PostId[]): boolean {
+    if (ids.length !== than.length) return ids.length < than.length;
+    return (ids.at(-1) ?? "") < (than.at(-1) ?? "");
+  }
+
+  async #meetingAll(ids: PostId[]): Promise<PostId[]> {
     let left = ids;
-    for (const condition of conditions) {
-      if (condition === sparsest || left.length === 0) continue;
-      const met = await posts.find({ ...condition, _id: { $in: left } }, { limit: PORTION, ...NAMED });
+    for (const condition of this.#conditions) {
+      if (condition === this.#sparsest || left.length === 0) continue;
+      const met = await this.#posts.find(
+        { ...condition, _id: { $in: left } },
+        { limit: left.length, ...NAMED },
+      );
       const known = new Set(met.map(({ _id }) => _id));
       left = left.filter((id) => known.has(id));
     }
     return left;
-  };
-
-  return async (before, limit): Promise<Stretch> => {
-    const walked = await portion(before);
-    const matching = await meetingAll(walked);
-    const wanted = matching.slice(0, limit);
-    const whole = walked.length < PORTION ? undefined : walked.at(-1);
-    return {
-      posts: await lists.ofIds(wanted),
-      reached: matching.length > limit ? wanted.at(-1) : whole,
-    };
-  };
+  }
 }
-
-/** A list that has come to its end goes further back than any other. */
-const endOf = (ids: PostId[]): string => (ids.length < PORTION ? "" : (ids.at(-1) ?? ""));
