@@ -176,6 +176,6 @@ test("two words that never meet are told so at a bounded cost, a page after the 
   const first = await search(undefined);
   expect([first.posts, typeof first.next_cursor]).toEqual([[], "string"]);
   const second = await search(first.next_cursor ?? "");
-  // 3,000 have either, and a page looks at 2,000.
+  // 3,000 have either, and a page looks at 1,680 of them.
   expect(second).toEqual({ posts: [], next_cursor: null });
 });

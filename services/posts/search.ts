@@ -12,7 +12,10 @@ import { wantedOf } from "./terms.ts";
 
 type Condition = Filter<PostDocument>;
 
-/** Posts that one stretch of a page walks: what it costs, however many meet each condition and however few meet all. */
+/**
+ * Posts that one stretch of a page walks, at most: what it costs, however many meet each condition and however few meet all. The
+ * first walks twice as many as are wanted, each further one twice as many as the one before.
+ */
 const PORTION = 200;
 /** Lists that are looked into to find the sparsest. */
 const MAX_PROBES = 8;
@@ -54,6 +57,8 @@ class Intersection {
   readonly #lists: Lists;
   readonly #conditions: Condition[];
   readonly #portion: number;
+  /** Of the stretch that is read. */
+  #size = 0;
   #sparsest: Condition | undefined;
 
   constructor(posts: Collection<PostDocument>, lists: Lists, conditions: Condition[], portion: number) {
@@ -64,10 +69,11 @@ class Intersection {
   }
 
   readonly read: Source = async (before, limit): Promise<Stretch> => {
+    this.#size = Math.min(this.#portion, 2 * Math.max(this.#size, limit));
     const walked = await (this.#sparsest ? this.#walk(this.#sparsest, before) : this.#probe(before));
     const matching = await this.#meetingAll(walked);
     const wanted = matching.slice(0, limit);
-    const whole = walked.length < this.#portion ? undefined : walked.at(-1);
+    const whole = walked.length < this.#size ? undefined : walked.at(-1);
     return {
       posts: await this.#lists.ofIds(wanted),
       reached: matching.length > limit ? wanted.at(-1) : whole,
@@ -87,7 +93,7 @@ class Intersection {
   }
 
   async #walk(condition: Condition, before: PostId | undefined): Promise<PostId[]> {
-    const order = { sort: { _id: -1 }, limit: this.#portion, ...NAMED } as const;
+    const order = { sort: { _id: -1 }, limit: this.#size, ...NAMED } as const;
     return (await this.#posts.find({ ...condition, ...older(before) }, order)).map(({ _id }) => _id);
   }
 
