@@ -23,7 +23,7 @@ export async function feedBench(): Promise<void> {
     for (const [posts, authors] of SIZES) {
       const veche = await startTarget("posts");
       targets.push(veche);
-      await ask(veche.child, "write", { posts, authors } satisfies Writes);
+      await ask(veche.child, "write", { posts, authors, rare: 1 } satisfies Writes);
       for (const followed of FOLLOWED.filter((each) => each <= authors)) {
         const pages = await feedOf(veche, followed, `${followed} followed, ${posts} posts`);
         if (followed === FOLLOWED[0]) bySize.push(...pages);

@@ -2,11 +2,12 @@
 import { ask } from "./asking.ts";
 import { firstAndDeep, type Measured, measurePages, registered, reportPages } from "./pages.ts";
 import { startTarget, stopTarget, type Target } from "./target.ts";
-import { RARE, type Writes } from "./targets/posts.ts";
+import type { Writes } from "./targets/posts.ts";
 
 const SIZES = [1_000, 100_000];
 const PAGE = 10;
 const DEEP = 50;
+const RARE = 20;
 
 export async function searchBench(): Promise<void> {
   const targets: Target[] = [];
@@ -15,7 +16,7 @@ export async function searchBench(): Promise<void> {
     for (const posts of SIZES) {
       const veche = await startTarget("posts");
       targets.push(veche);
-      const size = await ask(veche.child, "write", { posts, authors: 100 } satisfies Writes);
+      const size = await ask(veche.child, "write", { posts, authors: 100, rare: RARE } satisfies Writes);
       console.log(`${posts} posts: ${JSON.stringify(size)}`);
       const { token } = await registered(veche.url, "reader");
       const pages = async (what: string, query: string, deep: number, count = PAGE) => {

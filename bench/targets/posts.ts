@@ -13,14 +13,14 @@ import { broker } from "./veche.ts";
 export interface Writes {
   posts: number;
   authors: number;
+  /** How many of them have the rare word. */
+  rare: number;
 }
 export interface Follows {
   user: UserId;
   followed: number;
 }
 
-/** How many posts have the rare word, whatever their number. */
-export const RARE = 20;
 const PORTION = 1_000;
 const WORDS = 25;
 const VOCABULARY = 20_000;
@@ -46,14 +46,14 @@ const vocabulary = Array.from({ length: VOCABULARY }, () =>
 const word = () => vocabulary[Math.floor(VOCABULARY ** random()) - 1] ?? "вече";
 
 answering({
-  async write({ posts, authors }: Writes) {
+  async write({ posts, authors, rare }: Writes) {
     const { posts: collection } = local<Collections<typeof postsCollections>>("posts");
     let terms = 0;
     for (let made = 0; made < posts; made += PORTION) {
       const portion = Array.from({ length: PORTION }, (_, i) => {
         const n = made + i;
         const marks = ["everywhere", n % 2 === 0 ? "even" : "uneven"];
-        if (n % (posts / RARE) === 0) marks.push("seldom");
+        if (n % (posts / rare) === 0) marks.push("seldom");
         const text = [...Array.from({ length: WORDS }, word), ...marks].join(" ");
         const kept = termsOf(text);
         terms += kept.length;

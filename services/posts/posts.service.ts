@@ -29,7 +29,7 @@ interface PostsService extends WithCollections<typeof postsCollections> {
 export default defineService<PostsService>({
   name: "posts",
   version: 1,
-  metadata: { needs: ["v1.auth", "v1.social", "v1.photo"] },
+  metadata: { needs: ["v1.auth", "v1.social"] },
   mixins: [
     collections(postsCollections),
     sweep<PostsService>({
