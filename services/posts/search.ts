@@ -17,6 +17,8 @@ type Condition = Filter<PostDocument>;
  * first walks twice as many as are wanted, each further one twice as many as the one before.
  */
 const PORTION = 200;
+/** So that a short page of few posts knows that it is the last. */
+const LEAST = 10;
 /** Lists that are looked into to find the sparsest. */
 const MAX_PROBES = 8;
 const MAX_WORDS = 20;
@@ -69,7 +71,7 @@ class Intersection {
   }
 
   readonly read: Source = async (before, limit): Promise<Stretch> => {
-    this.#size = Math.min(this.#portion, 2 * Math.max(this.#size, limit));
+    this.#size = Math.min(this.#portion, 2 * Math.max(this.#size, limit, LEAST));
     const walked = await (this.#sparsest ? this.#walk(this.#sparsest, before) : this.#probe(before));
     const matching = await this.#meetingAll(walked);
     const wanted = matching.slice(0, limit);
