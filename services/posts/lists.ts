@@ -26,6 +26,8 @@ export interface WantedPage {
 
 /** Stretches that a page reads. */
 const MAX_READS = 10;
+/** Of the texts of a page, in bytes: the whole has to fit into what NATS carries at once. */
+const MAX_BYTES = 512 * 1024;
 
 /** @param list names the list in cursors. @throws INVALID_ARGUMENT for a cursor of another one */
 export async function pageOf(list: string, read: Source, { limit, cursor, hiddenAmong }: WantedPage) {
@@ -39,7 +41,21 @@ export async function pageOf(list: string, read: Source, { limit, cursor, hidden
     before = stretch.reached;
     if (before === undefined || posts.length >= limit) break;
   }
-  return { posts, next_cursor: before === undefined ? null : encodeCursor(list, before) };
+  const fitting = howManyFit(posts);
+  if (fitting < posts.length) before = posts[fitting - 1]?._id;
+  return {
+    posts: posts.slice(0, fitting),
+    next_cursor: before === undefined ? null : encodeCursor(list, before),
+  };
+}
+
+function howManyFit(posts: LivePost[]): number {
+  let bytes = 0;
+  const tooMuch = posts.findIndex(({ text = "" }) => {
+    bytes += Buffer.byteLength(JSON.stringify(text));
+    return bytes > MAX_BYTES;
+  });
+  return tooMuch < 0 ? posts.length : tooMuch;
 }
 
 /** @param rows one more than `limit`, where there are so many */

@@ -3,16 +3,13 @@ import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { pageParams } from "../../lib/cursors.ts";
 import { PhotoIdSchema, PostIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { textOf } from "../../lib/text.ts";
 import { UploadSchema } from "../photo/photo.contract.ts";
 
 export const MAX_TEXT = 5_000;
 const MAX_QUERY = 200;
 
-const text = z
-  .string()
-  .max(MAX_TEXT)
-  // Half a surrogate pair can't be kept as UTF-8.
-  .refine((given) => given.isWellFormed(), "must be well-formed Unicode");
+const text = textOf(MAX_TEXT);
 
 export const Post = z
   .object({
