@@ -220,8 +220,8 @@ export class LiveConnection {
 
   /** Without waiting for an answer: who is gone gives none. */
   #drop(reason: string): void {
-    this.#socket.close();
     this.#end({ code: CUT, reason });
+    this.#socket.close();
   }
 
   #end(closed: Closed): void {
