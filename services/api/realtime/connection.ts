@@ -196,7 +196,7 @@ export class Connection implements LiveClient, Outlet, WriterOwner {
     try {
       const params = { id: conversation, text, nonce };
       const message = await call(this.#host.broker, "v1.chat.sendMessage", params, this.#asCaller());
-      this.push(frames.ackFrame(nonce, message.seq, message.sent_at_unix_ms));
+      this.push(frames.ackFrame(conversation, nonce, message));
     } catch (error) {
       this.#refuse(error, { nonce, conversation, of: "send" });
     }
