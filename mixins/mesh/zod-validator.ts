@@ -36,7 +36,8 @@ export const checkParams: Middleware = {
   },
 };
 
-function refusal(error: z.ZodError) {
+/** Names what is wrong, field by field. */
+export function refusal(error: z.ZodError) {
   const errors = error.issues.flatMap(fieldErrors);
   const sentence = errors.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ");
   return invalidArgument(sentence, errors);

@@ -5,6 +5,8 @@ import WebGateway from "moleculer-web";
 import { runtimeOf } from "../../mixins/runtime.ts";
 import { defineService } from "../../mixins/service.ts";
 import { SESSIONS_REVOKED } from "../session/session.contract.ts";
+import { dialectsNamed } from "./dialects/dialects.ts";
+import { dialectAliases } from "./dialects/endpoint.ts";
 import { type Front, frontOf } from "./front.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { closeGracefully, createHttpServer } from "./http-server.ts";
@@ -113,7 +115,10 @@ export default defineService<ApiService>({
     this.gateway = createGateway(this.broker, this.logger);
     this.addRoute({
       path: "/",
-      aliases: restAliases(routes, this.gateway, () => this.realtime),
+      aliases: {
+        ...restAliases(routes, this.gateway, () => this.realtime),
+        ...dialectAliases(dialectsNamed(config.API_DIALECTS), this.gateway, this.logger),
+      },
       mergeParams: false,
       mappingPolicy: "restrict",
       bodyParsers: false,

@@ -37,6 +37,9 @@ type RoomsService = WithCollections<typeof roomsCollections> &
 /** Tells a user, on all devices, what happened without their doing. */
 type Tell = (user: UserId, frame: RoomSignal) => void;
 
+/** Of an unpaged list. */
+const MAX_ROOM_IDS = 1_000;
+
 export default defineService<RoomsService>({
   name: "rooms",
   version: 1,
@@ -62,6 +65,15 @@ export default defineService<RoomsService>({
       const { room, role } = await standing(this, ctx.params.id, callerOf(ctx).id);
       return { ...roomOf(room), role };
     },
+    async "v1.rooms.readOpenRoom"(ctx) {
+      const room = await this.rooms.find(ctx.params.id);
+      if (!room || room.is_private) throw noSuchRoom();
+      return roomOf(room);
+    },
+    async "v1.rooms.listRoomIds"(ctx) {
+      const members = await this.memberships.pageOf(callerOf(ctx).id, MAX_ROOM_IDS);
+      return { ids: members.map(({ room }) => room) };
+    },
     async "v1.rooms.updateRoom"(ctx) {
       const { id, ...changes } = ctx.params;
       const own = await standing(this, id, callerOf(ctx).id);
@@ -83,8 +95,9 @@ export default defineService<RoomsService>({
       const { id: user } = callerOf(ctx);
       const { room, member } = await standing(this, ctx.params.id, user);
       // A private room is there for members alone; who is being removed from one must not come in again.
-      if (member) return memberOf(room, await this.memberships.settle(member));
-      return memberOf(room, (await this.memberships.enter(room._id, user)).member);
+      if (member) return { ...memberOf(room, await this.memberships.settle(member)), joined: false };
+      const entered = await this.memberships.enter(room._id, user);
+      return { ...memberOf(room, entered.member), joined: entered.isNew };
     },
     async "v1.rooms.leaveRoom"(ctx) {
       const own = await standing(this, ctx.params.id, callerOf(ctx).id);
@@ -100,7 +113,7 @@ export default defineService<RoomsService>({
       const { id: caller } = callerOf(ctx);
       const own = await standing(this, id, caller);
       assertModerator(own);
-      if (user_id === caller) return memberOf(own.room, own.member);
+      if (user_id === caller) return { ...memberOf(own.room, own.member), joined: false };
       const [{ exists }, { hidden_ids, blocked_ids }] = await Promise.all([
         call(ctx, "v1.users.exists", { user_id }),
         call(ctx, "v1.social.blockedAmong", { user_id: caller, others: [user_id] }),
@@ -108,7 +121,7 @@ export default defineService<RoomsService>({
       if (!exists || hidden_ids.length > 0) throw notFound("There is no such user.");
       if (blocked_ids.length > 0) throw permissionDenied("You have blocked this user.");
       const { member, isNew } = await this.memberships.enter(id, user_id);
-      if (!isNew) return memberOf(own.room, member);
+      if (!isNew) return { ...memberOf(own.room, member), joined: false };
       try {
         // Who was removed in the meantime brings nobody in.
         assertModerator(await standing(this, id, caller));
@@ -117,7 +130,7 @@ export default defineService<RoomsService>({
         throw error;
       }
       this.tell(user_id, { op: "room_joined", room: roomOf(own.room) });
-      return memberOf(own.room, member);
+      return { ...memberOf(own.room, member), joined: true };
     },
     async "v1.rooms.listMembers"(ctx) {
       const { id, limit, cursor } = ctx.params;

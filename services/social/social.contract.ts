@@ -1,7 +1,7 @@
 /** Friend requests, friendships, follows and blocks: what is between two users. */
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
-import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
+import { MAX_LIMIT, offsetParams, pageParams } from "../../lib/cursors.ts";
 import { UserIdSchema } from "../../lib/ids.ts";
 
 /** Each request has one of its own. It names the pair, so that a request is found by one read. */
@@ -93,6 +93,17 @@ export const socialContract = defineContract({
     idempotent: true,
     params: z.strictObject(pageParams),
     result: users,
+  },
+  /** As the two lists above, for clients that page by offset. Reads all that it skips: so not far. */
+  "v1.social.listFollowsAt": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({
+      user_id: UserIdSchema,
+      list: z.enum(["followers", "following"]),
+      ...offsetParams,
+    }),
+    result: z.object({ user_ids: z.array(z.string()) }),
   },
   /** Whether one of the two has blocked the other. One read. */
   "v1.social.isBlockedBetween": {
