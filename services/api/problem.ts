@@ -147,11 +147,15 @@ const detailsOf = ({ type, data }: { type: ErrorCode; data: unknown }): Record<s
 /** A whole HTTP answer, for where there is no response to write it to, only a socket. */
 export function rawAnswer(error: unknown): string {
   const problem = toProblem(error);
-  const body = problemBody(problem);
+  return rawText(problem, "application/problem+json", problemBody(problem));
+}
+
+/** As `rawAnswer`, with another body. */
+export function rawText({ status }: Pick<Problem, "status">, type: string, body: string): string {
   return [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     "Connection: close",
-    "Content-Type: application/problem+json; charset=utf-8",
+    `Content-Type: ${type}; charset=utf-8`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     "",
     body,

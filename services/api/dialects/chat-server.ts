@@ -1,6 +1,7 @@
 /** The dialect of chat-server: accounts, rooms and messages. Ids are numbers; errors are the message alone. */
 import { z } from "zod";
 import { hasCode, permissionDenied } from "../../../lib/errors.ts";
+import { isRoom } from "../../../lib/ids.ts";
 import { PasswordSchema } from "../../../lib/passwords.ts";
 import { EmailSchema } from "../../auth/auth.contract.ts";
 import type { Message } from "../../chat/chat.contract.ts";
@@ -249,6 +250,8 @@ export const chatServer: Dialect = {
       answers: z.array(Entry),
       problems: ["PERMISSION_DENIED"],
       async serve({ input: { roomID, LastID }, ask }) {
+        // A direct chat is none of the rooms, whoever is in it.
+        if (!isRoom(roomID)) throw permissionDenied("You are not in this room.");
         const asked = messagesDown(ask, roomID, LastID);
         const messages = await retold(asked, "NOT_FOUND", "PERMISSION_DENIED", "You are not in this room.");
         return messages.map(({ seq, sender_id, type, text, sent_at_unix_ms }) => ({
