@@ -24,6 +24,10 @@ export interface DialectRequest<I> {
   callerOf(accessToken: string): Caller;
   /** The header `Authorization`, without `Bearer`. */
   bearer: string;
+  /** What said who it is. */
+  signedInBy: "cookie" | "token" | undefined;
+  /** Whether clients come by HTTPS, as far as `PUBLIC_URL` tells. */
+  secure: boolean;
   setHeader(name: string, value: string): void;
 }
 

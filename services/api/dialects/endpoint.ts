@@ -144,6 +144,8 @@ async function ask(
     upload: sources.form?.upload,
     callerOf: (token) => gateway.authentication.ofToken(token).caller,
     bearer: bearerOf(req),
+    signedInBy: ctx.meta.user && (req.headers.authorization === undefined ? "cookie" : "token"),
+    secure: gateway.config.PUBLIC_URL?.startsWith("https:") === true,
     setHeader: (name, value) => {
       if (!res.headersSent) res.setHeader(name, value);
     },
