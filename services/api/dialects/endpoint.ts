@@ -14,6 +14,7 @@ import { withUpload } from "../rest/uploads.ts";
 import { authenticate, bearerOf } from "./credentials.ts";
 import type { Ask, Dialect, DialectRoute } from "./dialect.ts";
 import { inputReader } from "./input.ts";
+import { usualStatus } from "./openapi.ts";
 
 type Handler = (req: RoutedRequest, res: ServerResponse) => void;
 
@@ -187,14 +188,11 @@ function answerError(
   res.end(text);
 }
 
-/** The originals know no 412: what somebody else changed meanwhile is a conflict to them. */
-const USUAL: DialectRoute["statuses"] = { FAILED_PRECONDITION: 409 };
-
 function statusOf({ by, reading, asking }: Served, error: unknown, { status }: Problem): number {
   const { dialect, route } = by;
   if (status === 400 && reading !== undefined) {
     return dialect.errors.malformed ?? route.statuses.INVALID_ARGUMENT ?? status;
   }
   if (!asking || !isVecheError(error)) return status;
-  return route.statuses[error.type] ?? USUAL[error.type] ?? status;
+  return route.statuses[error.type] ?? usualStatus(error.type);
 }
