@@ -1,5 +1,5 @@
 /** What happens to a request of a dialect: as to one of `/v1`, but for how it is read and how it is answered. */
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "moleculer";
 import { call } from "../../../lib/contract.ts";
 import { isVecheError } from "../../../lib/errors.ts";
@@ -42,6 +42,25 @@ export function dialectAliases(
   return Object.fromEntries([...candidates].map(([key, those]) => [key, handler(those, gateway, logger)]));
 }
 
+/** Answers what went wrong before a route was found, in the form of the dialect whose path it is. @returns false for no path of theirs */
+export function dialectRefusals(dialects: readonly Dialect[], logger: Logger) {
+  const routes = dialects.flatMap((dialect) =>
+    dialect.routes.map((route) => ({
+      candidate: { dialect, route, read: inputReader(dialect, route) },
+      pattern: new RegExp(`^${route.path.replaceAll(/\{[^}]+\}/g, "[^/]+")}$`),
+    })),
+  );
+  return (req: IncomingMessage, res: ServerResponse, error: unknown): boolean => {
+    const path = req.url?.split("?", 1)[0] ?? "";
+    const found = routes.find(
+      ({ candidate: { route }, pattern }) => route.method === req.method && pattern.test(path),
+    );
+    if (found) answerError(new Served(found.candidate), req, res, error, logger);
+    return found !== undefined;
+  };
+}
+
+/** Of the routes that have a path, the one that answers what is of none of them. */
 function handler(candidates: Candidate[], gateway: Gateway, logger: Logger): Handler {
   const byDefault = candidates.find(({ route }) => !route.when) ?? candidates.at(-1);
   if (!byDefault) throw new Error("No route is no endpoint");
@@ -160,7 +179,7 @@ function answer({ by: { route } }: Served, res: ServerResponse, result: unknown)
 
 function answerError(
   served: Served,
-  req: RoutedRequest,
+  req: IncomingMessage,
   res: ServerResponse,
   error: unknown,
   logger: Logger,
