@@ -30,7 +30,7 @@ const ClientFrame = z.preprocess(
     typeof frame === "object" && frame !== null
       ? Object.fromEntries(Object.entries(frame).map(([name, value]) => [name.toLowerCase(), value]))
       : frame,
-  z.object({ type: z.string(), roomid: z.unknown(), text: z.string().default("") }),
+  z.object({ type: z.string(), roomid: z.unknown().optional(), text: z.string().default("") }),
 );
 
 /** The queue of what one connection asks: an order of its own, beside those of the rooms. */
