@@ -52,7 +52,8 @@ export const clientOf =
     });
     const known = new Headers(answer.headers as Record<string, string>);
     const said = { status: answer.status, headers: known, body: answer.body };
-    await expectDocumented(target.baseUrl(), method, path, said, dialect);
+    // A slash at the end makes no other path.
+    await expectDocumented(target.baseUrl(), method, path.replace(/\/(?=\?|$)/, ""), said, dialect);
     return answer;
   };
 
