@@ -70,6 +70,16 @@ const ego: Record<string, Entry> = {
   "DELETE /subscription/unsubscribe": withAnn("follows no more for the caller"),
   "GET /subscription/get_subscriptions": shared("who follows whom is for all users", ofAnn),
   "GET /subscription/get_subscribers": shared("as the subscriptions", ofAnn),
+  "POST /posts/create_post": own("writes one of the caller's", () => ({ text_content: "Changed" })),
+  "PATCH /posts/update_post": foreign(403, {
+    body: ({ annsPost }) => ({ post_id: annsPost, text_content: "Not I." }),
+  }),
+  "DELETE /posts/delete_post": foreign(403, { body: ({ annsPost }) => ({ post_id: annsPost }) }),
+  "GET /posts/user_posts": shared("posts are for all users", (world) => ({
+    creator_id: String(annsNumber(world)),
+  })),
+  "GET /posts/full_text_search": shared("as by user", () => ({ query_string: "everybody" })),
+  "GET /posts/get_post": shared("as by user", ({ annsPost }) => ({ post_id: annsPost })),
 };
 
 const authPosts: Record<string, Entry> = {
@@ -79,6 +89,13 @@ const authPosts: Record<string, Entry> = {
   "POST /users": foreign(403, { body: () => ({ email: newEmail(), password: "correct horse" }) }),
   "PUT /users": foreign(403, { body: (world) => ({ id: annsNumber(world), email: newEmail() }) }),
   "DELETE /users/{id}": foreign(403, { params: (world) => ({ id: String(annsNumber(world)) }) }),
+  "POST /posts": own("writes one of the caller's", () => ({ text: "Changed" })),
+  "GET /posts": shared("posts are for all users"),
+  "PUT /posts/{id}": foreign(403, {
+    params: ({ annsPost }) => ({ id: String(numberOf(annsPost)) }),
+    body: () => ({ text: "Not I." }),
+  }),
+  "DELETE /posts/{id}": foreign(403, { params: ({ annsPost }) => ({ id: String(numberOf(annsPost)) }) }),
 };
 
 export const dialectEntries = { ...chatServer, ...userManagement, ...underApi, ...ego, ...authPosts };

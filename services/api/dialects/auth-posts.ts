@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { PasswordSchema } from "../../../lib/passwords.ts";
 import { EmailSchema } from "../../auth/auth.contract.ts";
+import { authPostsPostRoutes } from "./auth-posts/posts.ts";
 import { type Ask, type Dialect, type DialectRequest, route } from "./dialect.ts";
 import { numberOf, UserNumber, unpaged } from "./values.ts";
 
@@ -155,5 +156,6 @@ export const authPosts: Dialect = {
         return { id: numberOf(user_id) };
       },
     }),
+    ...authPostsPostRoutes,
   ],
 };

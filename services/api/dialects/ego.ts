@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Problem } from "../problem.ts";
 import type { Dialect } from "./dialect.ts";
 import { egoAuthRoutes } from "./ego/auth.ts";
+import { egoPostRoutes } from "./ego/posts.ts";
 import { egoSubscriptionRoutes } from "./ego/subscriptions.ts";
 import { egoUserRoutes } from "./ego/users.ts";
 
@@ -45,5 +46,5 @@ export const ego: Dialect = {
     bodyOf: (problem, malformed) =>
       malformed ? { detail: detailsOf(problem, malformed) } : { message: problem.detail, data: null },
   },
-  routes: [...egoAuthRoutes, ...egoUserRoutes, ...egoSubscriptionRoutes],
+  routes: [...egoAuthRoutes, ...egoUserRoutes, ...egoSubscriptionRoutes, ...egoPostRoutes],
 };

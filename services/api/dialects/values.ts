@@ -1,13 +1,13 @@
 /** Values as the dialects write them, and ours. */
 import { z } from "zod";
 import { type ErrorCode, hasCode, VecheError } from "../../../lib/errors.ts";
-import { ConversationIdSchema, PhotoIdSchema, UserIdSchema } from "../../../lib/ids.ts";
+import { ConversationIdSchema, PostIdSchema, UserIdSchema } from "../../../lib/ids.ts";
 
 /** Ids that are JSON numbers: 53 bits, so none is rounded. */
 const number = z.int().min(0).transform(String);
 export const UserNumber = number.pipe(UserIdSchema);
 export const RoomNumber = number.pipe(ConversationIdSchema);
-export const PhotoNumber = number.pipe(PhotoIdSchema);
+export const PostNumber = number.pipe(PostIdSchema);
 
 /** @param id null of a deleted account: 0, which is nobody's */
 export const numberOf = (id: string | null): number => Number(id ?? 0);
