@@ -72,7 +72,9 @@ export default defineService<RoomsService>({
     },
     async "v1.rooms.listRoomIds"(ctx) {
       const members = await this.memberships.pageOf(callerOf(ctx).id, MAX_ROOM_IDS);
-      return { ids: members.map(({ room }) => room) };
+      const open = await this.rooms.findAll(members.map(({ room }) => room));
+      const there = new Set<string>(open.map(({ _id }) => _id));
+      return { ids: members.flatMap(({ room }) => (there.has(room) ? [room] : [])) };
     },
     async "v1.rooms.updateRoom"(ctx) {
       const { id, ...changes } = ctx.params;
@@ -96,8 +98,12 @@ export default defineService<RoomsService>({
       const { room, member } = await standing(this, ctx.params.id, user);
       // A private room is there for members alone; who is being removed from one must not come in again.
       if (member) return { ...memberOf(room, await this.memberships.settle(member)), joined: false };
-      const entered = await this.memberships.enter(room._id, user);
-      return { ...memberOf(room, entered.member), joined: entered.isNew };
+      const { member: entered, isNew } = await this.memberships.enter(room._id, user);
+      const now = isNew ? await this.rooms.find(room._id) : room;
+      if (now && !now.is_private) return { ...memberOf(now, entered), joined: isNew };
+      // It was closed to others, or deleted, in the meantime.
+      if (isNew) await this.memberships.end(entered);
+      throw noSuchRoom();
     },
     async "v1.rooms.leaveRoom"(ctx) {
       const own = await standing(this, ctx.params.id, callerOf(ctx).id);
