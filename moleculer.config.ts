@@ -6,6 +6,7 @@ import type { KeyRing } from "./lib/keys.ts";
 import { natsOptions } from "./lib/nats-options.ts";
 import { durableEvents } from "./mixins/durable-events/durable-events.ts";
 import { authorize } from "./mixins/mesh/authorize.ts";
+import { fromConsole } from "./mixins/mesh/console.ts";
 import { healthServer } from "./mixins/mesh/health.ts";
 import { loggerOptions } from "./mixins/mesh/logging.ts";
 import { Prometheus, provideMetrics, useBuckets } from "./mixins/mesh/prometheus.ts";
@@ -33,7 +34,7 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
     provideMetrics(broker, metrics);
     // The last one added comes first in a call. Moleculer adds its own behind those of `middlewares`, the cache among them,
     // and an answer from the cache needs the same rights as any other.
-    for (const middleware of [checkParams, authorize, trace]) broker.middlewares.add(middleware);
+    for (const middleware of [checkParams, authorize, fromConsole, trace]) broker.middlewares.add(middleware);
   };
   return {
     namespace: config.NAMESPACE,

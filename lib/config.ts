@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ADDRESS_LIST_RULE, isAddressList } from "./address-list.ts";
 import { ConfigError, flag, integer, list, optional, readVariables, url } from "./config-values.ts";
+import { DIALECTS, type Dialect, isDialect } from "./dialects.ts";
 
 /** The variables, in the order of the README's table. An empty one counts as absent. */
 export const Variables = z.object({
@@ -58,6 +59,13 @@ export const Variables = z.object({
   TRUST_PROXY: list.refine(isAddressList, ADDRESS_LIST_RULE).default([]),
   CORS_ORIGIN: list.default([]),
   PUBLIC_URL: optional(url("http:", "https:")),
+  API_DIALECTS: list
+    .transform((names) => (names.length === 1 && names[0] === "none" ? [] : names))
+    .refine(
+      (names): names is Dialect[] => names.every(isDialect),
+      `must be some of ${DIALECTS.join(", ")}, with commas between, or none`,
+    )
+    .default([...DIALECTS]),
   REQUEST_TIMEOUT_MS: integer(100, 120_000).default(5_000),
   DRAIN_DELAY_MS: integer(0, 120_000).default(0),
   SHUTDOWN_TIMEOUT_MS: integer(100, 300_000).default(10_000),

@@ -174,11 +174,15 @@ export const chatContract = defineContract({
         id: ConversationIdSchema,
         ...pageParams,
         after: seq.optional().describe("read forward from behind this seq"),
+        before: entrySeq.optional().describe("read back from before this seq"),
       })
-      .refine(({ cursor, after }) => cursor === undefined || after === undefined, {
-        path: ["after"],
-        message: "can't be used together with cursor",
-      }),
+      .refine(
+        ({ cursor, after, before }) => [cursor, after, before].filter((at) => at !== undefined).length < 2,
+        {
+          path: ["after"],
+          message: "cursor, after and before can't be used together",
+        },
+      ),
     result: z.object({
       messages: z.array(Message).describe("newest first; with `after` oldest first"),
       seq: seq.describe("subscribe, or read on, with `after` set to it"),

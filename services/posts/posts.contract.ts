@@ -1,7 +1,7 @@
 /** Posts: what users write for everybody, with text, an image, or both. */
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
-import { pageParams } from "../../lib/cursors.ts";
+import { offsetParams, pageParams } from "../../lib/cursors.ts";
 import { PhotoIdSchema, PostIdSchema, UserIdSchema } from "../../lib/ids.ts";
 import { textOf } from "../../lib/text.ts";
 import { UploadSchema } from "../photo/photo.contract.ts";
@@ -39,6 +39,17 @@ const page = z.object({
 
 export const hasText = (given: string | undefined): given is string => (given ?? "").trim() !== "";
 
+const wanted = {
+  author: UserIdSchema.optional(),
+  query: z
+    .string()
+    .trim()
+    .min(1)
+    .max(MAX_QUERY)
+    .optional()
+    .describe("words that must all be in the text; the last one may be how a word begins"),
+};
+
 export const postsContract = defineContract({
   "v1.posts.createPost": {
     audience: "user",
@@ -54,17 +65,17 @@ export const postsContract = defineContract({
     audience: "user",
     idempotent: true,
     params: z.strictObject({
-      author: UserIdSchema.optional(),
-      query: z
-        .string()
-        .trim()
-        .min(1)
-        .max(MAX_QUERY)
-        .optional()
-        .describe("words that must all be in the text; the last one may be how a word begins"),
+      ...wanted,
       ...pageParams,
     }),
     result: page,
+  },
+  /** As `listPosts`, for clients that page by offset. Reads all that it skips: so not far. */
+  "v1.posts.listPostsAt": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ ...wanted, ...offsetParams }),
+    result: z.object({ posts: z.array(Post) }),
   },
   "v1.posts.getPost": {
     audience: "user",

@@ -55,6 +55,12 @@ export default defineService<UsersService>({
         await forgetProfile(this.broker, id);
         return profile;
       },
+      async "v1.users.completeProfile"(ctx) {
+        const { id } = callerOf(ctx);
+        const profile = await this.profiles.complete(id, ctx.params);
+        await forgetProfile(this.broker, id);
+        return profile;
+      },
       async "v1.users.updateProfile"(ctx) {
         const { id } = callerOf(ctx);
         const profile = await this.profiles.update(id, ctx.params);
@@ -75,6 +81,9 @@ export default defineService<UsersService>({
       "v1.users.readProfile"(ctx) {
         return this.profiles.get(ctx.params.id);
       },
+      async "v1.users.readProfiles"(ctx) {
+        return { profiles: await this.profiles.getAll(ctx.params.ids) };
+      },
       async "v1.users.getMe"(ctx) {
         const [profile, account] = await Promise.all([
           this.profiles.get(callerOf(ctx).id),
@@ -91,7 +100,8 @@ export default defineService<UsersService>({
         return this.profiles.list({ limit, cursor, hiddenAmong: hiddenAmong(ctx) });
       },
       async "v1.users.prepareProfile"(ctx) {
-        await this.profiles.prepare(ctx.params.user_id, ctx.params.nickname);
+        const { user_id, ...profile } = ctx.params;
+        await this.profiles.prepare(user_id, profile);
         return null;
       },
       async "v1.users.deleteProfile"(ctx) {
@@ -106,8 +116,7 @@ export default defineService<UsersService>({
         return photo;
       },
       async "v1.users.removeAvatar"(ctx) {
-        await this.avatars.remove(callerOf(ctx).id);
-        return null;
+        return { photo_id: await this.avatars.remove(callerOf(ctx).id) };
       },
       async "v1.users.holdsImage"(ctx) {
         return { holds: await this.avatars.holds(ctx.params.user_id, ctx.params.photo_id) };

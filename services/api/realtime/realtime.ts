@@ -3,17 +3,25 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Service, ServiceSchema } from "moleculer";
 import type { WebSocket } from "ws";
+import type { Dialect } from "../../../lib/dialects.ts";
 import { unavailable } from "../../../lib/errors.ts";
 import { type RealtimeBus, realtimeBus } from "../../../mixins/realtime-bus/realtime-bus.ts";
 import { runtimeOf } from "../../../mixins/runtime.ts";
+import {
+  CHAT_SERVER_SOCKET,
+  ChatServerSocket,
+  refusalInChatServer,
+  tokenOfRequest,
+} from "../dialects/chat-server-socket.ts";
 import type { Gateway } from "../gateway.ts";
+import { rawAnswer } from "../problem.ts";
 import { Connection } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { EventStream, type StreamRequest } from "./event-stream.ts";
 import { Feeds } from "./feeds.ts";
 import type { Host } from "./host.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import { openDoor, tokenOfQuery } from "./upgrade.ts";
+import { type Entrance, openDoor, tokenOfQuery } from "./upgrade.ts";
 import { WriteTurn } from "./write-turn.ts";
 
 const PATH = "/v1/ws";
@@ -65,11 +73,10 @@ export class Realtime {
     };
     this.#stopListening = revocations.onRevoked((sessions) => this.connections.revoke(sessions));
     openDoor(service.server, {
-      path: PATH,
+      entrances: this.#entrances(config.API_DIALECTS),
       origins: config.CORS_ORIGIN,
       limits,
       closed: () => this.#closing !== undefined,
-      accept: (socket, tcp, req) => this.#accept(socket, tcp, req),
     });
   }
 
@@ -89,6 +96,24 @@ export class Realtime {
     this.connections.add(stream);
     res.on("close", () => this.connections.remove(stream));
     await stream.start(wanted);
+  }
+
+  #entrances(dialects: readonly Dialect[]): ReadonlyMap<string, Entrance> {
+    const entrances = new Map<string, Entrance>([
+      [PATH, { accept: (socket, tcp, req) => this.#accept(socket, tcp, req), refusal: rawAnswer }],
+    ]);
+    if (dialects.includes("chat-server")) {
+      entrances.set(CHAT_SERVER_SOCKET, {
+        check: (req) => tokenOfRequest(req, this.#service.gateway.authentication),
+        accept: (socket, tcp, _req, checked) => {
+          const connection = new ChatServerSocket(socket, tcp, this.#host);
+          this.connections.add(connection);
+          if (checked) connection.enter(checked);
+        },
+        refusal: refusalInChatServer,
+      });
+    }
+    return entrances;
   }
 
   #accept(socket: WebSocket, tcp: Duplex, req: IncomingMessage): void {
