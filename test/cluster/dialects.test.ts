@@ -5,6 +5,7 @@ import { authPostsSuite } from "../dialects/suites/auth-posts.ts";
 import { chatServerSuite } from "../dialects/suites/chat-server.ts";
 import { chatServerLiveSuite } from "../dialects/suites/chat-server-live.ts";
 import { egoSuite } from "../dialects/suites/ego.ts";
+import { egoSubscriptionsSuite } from "../dialects/suites/ego-subscriptions.ts";
 import { postsSuite } from "../dialects/suites/posts.ts";
 import { clientOf, type Target } from "../dialects/suites/target.ts";
 import { userManagementSuite } from "../dialects/suites/user-management.ts";
@@ -47,6 +48,7 @@ describe("through one gateway", () => {
   chatServerSuite(through("gateway-1"));
   userManagementSuite(through("gateway-1"));
   egoSuite(through("gateway-1"));
+  egoSubscriptionsSuite(through("gateway-1"));
 });
 
 describe("through another", () => {

@@ -1,12 +1,14 @@
 import { expect, test } from "@jest/globals";
 import { signUp } from "../support/http.ts";
 import { egoSuite } from "./suites/ego.ts";
+import { egoSubscriptionsSuite } from "./suites/ego-subscriptions.ts";
 import { embeddedTarget } from "./suites/embedded.ts";
 import { clientOf } from "./suites/target.ts";
 
 const target = embeddedTarget();
 
 egoSuite(target);
+egoSubscriptionsSuite(target);
 
 test("ego 9: a part that is away is 503", async () => {
   const say = clientOf(target, "ego");

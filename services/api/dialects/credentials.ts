@@ -12,7 +12,7 @@ export function authenticate(
   { cookie }: Pick<Dialect, "cookie">,
   { authentication, config }: Pick<Gateway, "authentication" | "config">,
 ): CheckedToken | undefined {
-  if (cookie !== undefined && !isSafe(req) && !isOwnOrigin(req, config.CORS_ORIGIN)) {
+  if (cookie !== undefined && !isSafe(req) && !isOwnOrigin(req, config)) {
     throw permissionDenied("Pages of this origin may not do this.");
   }
   if (access === "anyone") return undefined;
@@ -37,9 +37,12 @@ const isSafe = ({ method = "" }: IncomingMessage): boolean => ["GET", "HEAD", "O
  * Browsers send `Origin` with all that could change something; programs send none. `*` names no origin here: it lets pages
  * call the API with a token that they have, not with a cookie that they can't even see.
  */
-function isOwnOrigin({ headers: { origin, host } }: IncomingMessage, origins: readonly string[]): boolean {
-  if (origin === undefined || origins.includes(origin)) return true;
-  return URL.parse(origin)?.host === host;
+function isOwnOrigin({ headers: { origin, host } }: IncomingMessage, config: Gateway["config"]): boolean {
+  if (origin === undefined || config.CORS_ORIGIN.includes(origin)) return true;
+  // A proxy in front may ask for another host than browsers do.
+  const own = config.PUBLIC_URL === undefined ? host : URL.parse(config.PUBLIC_URL)?.host;
+  const from = URL.parse(origin)?.host;
+  return from !== undefined && (from === host || from === own);
 }
 
 /** @returns undefined where there is none, or an empty one */
