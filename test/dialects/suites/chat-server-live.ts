@@ -50,6 +50,8 @@ export function chatServerLiveSuite(target: Target): void {
   };
   let room = 0;
   let other = 0;
+  /** A direct chat of Ann and Bob. */
+  let direct = 0;
 
   const url = (query: string) => `${target.baseUrl().replace("http", "ws")}/ws${query}`;
   const connect = async (token: string): Promise<Chatter> => {
@@ -82,6 +84,9 @@ export function chatServerLiveSuite(target: Target): void {
     }
     room = await newRoom();
     other = await newRoom();
+    const body = { participant_id: String(users.bob.uid) };
+    const chat = await request(target.baseUrl(), "POST", "/v1/chats", { token: users.ann.token, body });
+    direct = Number(chat.body.chat_id);
     for (const id of [room, other]) expect((await join(users.bob, id)).status).toBe(200);
   });
   afterAll(() => {
@@ -163,7 +168,7 @@ export function chatServerLiveSuite(target: Target): void {
     test("chat-server 182: who is no member does not get in, and stays where they are", async () => {
       const secret = await newRoom(true);
       const socket = await entered(users.bob.token);
-      for (const id of [secret, 1, 2]) {
+      for (const id of [secret, direct, 1, 2]) {
         expect(await socket.refusal({ Type: "enter", RoomID: id })).toBe("not room member");
       }
       socket.say({ Type: "message", Text: "still here" });
@@ -272,6 +277,8 @@ export function chatServerLiveSuite(target: Target): void {
       for (const id of [full, secret, 1, 2]) {
         expect((await read(id, 0, users.eve.token)).status).toBe(403);
       }
+      // Who is in a direct chat does not read it as a room.
+      expect((await read(direct, 0, users.bob.token)).status).toBe(403);
       expect((await say("GET", `/messages/${full}`)).status).toBe(401);
     });
 
