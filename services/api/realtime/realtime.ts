@@ -21,6 +21,7 @@ import { EventStream, type StreamRequest } from "./event-stream.ts";
 import { Feeds } from "./feeds.ts";
 import type { Host } from "./host.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { Typing } from "./typing.ts";
 import { type Entrance, openDoor, tokenOfQuery } from "./upgrade.ts";
 import { WriteTurn } from "./write-turn.ts";
 
@@ -67,6 +68,7 @@ export class Realtime {
       feeds: this.feeds,
       limits,
       turn: new WriteTurn(),
+      typing: new Typing(),
       checkToken: (token) => authentication.ofToken(token),
       admit: (connection, user) => this.connections.admit(connection, user),
       ended: (connection) => this.connections.remove(connection),
