@@ -12,7 +12,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { alreadyExists, DuplicateKey, failedPrecondition } from "../lib/errors.ts";
+import { alreadyExists, DuplicateKey, failedPrecondition, unavailable } from "../lib/errors.ts";
 import { type Collection, defineCollection, type Filter, type Update } from "./collection/collection.ts";
 
 export interface Claim {
@@ -118,6 +118,49 @@ export class Claims<D extends Claimant> {
       await this.#resolve(claim);
       throw error;
     }
+  }
+
+  /**
+   * Claims a value for owners whose documents have it already and that nobody sees yet, as those of accounts that are being
+   * imported: they become visible when all of it is theirs, or go. So nothing is open meanwhile. Can be repeated.
+   * @param owners at most 1000
+   * @returns the `_id`s of those whose value is another's
+   */
+  async claimHeld(owners: D[], field: keyof D & string): Promise<Set<string>> {
+    const claimOf = (owner: D) => claimId(field, String(owner[field]));
+    const refused = new Set<string>();
+    let left = owners.filter((owner) => owner[field] !== undefined);
+    for (let attempt = 0; left.length > 0; attempt += 1) {
+      if (attempt > owners.length) throw unavailable();
+      const found = await this.#claims.findByIds([...new Set(left.map(claimOf))]);
+      const ownerOf = new Map(found.map(({ _id, owner }) => [_id, owner]));
+      const free: D[] = [];
+      for (const owner of left) {
+        const other = ownerOf.get(claimOf(owner));
+        if (other === undefined) free.push(owner);
+        else if (other !== owner._id) refused.add(owner._id);
+      }
+      const claims = free.map((owner) => ({ _id: claimOf(owner), owner: owner._id, attempt: randomUUID() }));
+      const { inserted } = await this.#claims.insertMany(claims);
+      // One that was refused belongs to who was faster, or to an earlier one of these: the next look tells.
+      left = free.slice(inserted);
+    }
+    return refused;
+  }
+
+  /**
+   * Ends what an earlier attempt to give the owner this value left half done, without waiting for the sweep. Should that attempt
+   * still be under way, it fails.
+   * @returns the owner's document afterwards
+   */
+  async endLeft(owner: D, field: keyof D & string, value: string): Promise<D> {
+    const claim = isSame(field, owner[field], value)
+      ? null
+      : await this.#claims.findById(claimId(field, value));
+    if (claim?.owner === owner._id) await this.#resolve(claim);
+    else if (owner.wish) await this.#strike(owner._id, owner.wish.attempt);
+    else return owner;
+    return (await this.#owners.findById(owner._id)) ?? owner;
   }
 
   /** Frees all values of an owner that goes. Can be repeated. */

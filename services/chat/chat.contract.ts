@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
 import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { ImportedTime } from "../imports/imports.contract.ts";
 
 export const MAX_TEXT = 2_000;
 
@@ -233,6 +234,7 @@ export const chatContract = defineContract({
       user_id: UserIdSchema,
       type: z.enum(["join", "leave"]),
       membership: z.uuid().describe("of this stay: who comes back has another"),
+      at: ImportedTime.optional().describe("where it was before now"),
     }),
     result: z.object({ seq }),
   },
