@@ -4,9 +4,10 @@ import type { TallyState } from "./tally.ts";
 import type { ThreadMemory } from "./thread.ts";
 
 const BAR = 24;
-/** On a terminal the line is drawn anew; a log gets one now and then. */
+/** On a terminal the line is drawn anew; a log gets one now and then, and at each tenth. */
 const DRAW_EVERY_MS = 200;
 const LOG_EVERY_MS = 5_000;
+const TENTHS = 10;
 
 const mebibytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024).toLocaleString("en")} MiB`;
 const count = (number: number) => Math.round(number).toLocaleString("en");
@@ -15,6 +16,7 @@ export class ProgressLine {
   readonly #stream: NodeJS.WriteStream;
   readonly #begun = performance.now();
   #shownAt = Number.NEGATIVE_INFINITY;
+  #tenth = 0;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
@@ -22,8 +24,11 @@ export class ProgressLine {
 
   show(progress: RunProgress, memory: ThreadMemory): void {
     const now = performance.now();
-    if (now - this.#shownAt < (this.#stream.isTTY ? DRAW_EVERY_MS : LOG_EVERY_MS)) return;
+    const tenth = Math.floor((TENTHS * progress.offset) / Math.max(progress.size, 1));
+    const due = now - this.#shownAt >= (this.#stream.isTTY ? DRAW_EVERY_MS : LOG_EVERY_MS);
+    if (!due && (this.#stream.isTTY || tenth === this.#tenth)) return;
     this.#shownAt = now;
+    this.#tenth = tenth;
     const line = progressLine(progress, (now - this.#begun) / 1_000, memory, process.memoryUsage.rss());
     this.#stream.write(this.#stream.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
   }
