@@ -53,9 +53,14 @@ const TIME_RULE = "must be a time as RFC 3339 has it, or milliseconds since 1970
 /** A number below would be of 1973: it is in seconds. */
 const EARLIEST_MS = 100_000_000_000;
 
-/** Databases write times without a zone, too: those are taken as UTC. */
+/** Databases write times with a space, zones of two digits, and times without a zone, too: those are taken as UTC. */
+const DatabaseTime = z
+  .string()
+  .transform((time) => time.replace(/^(\d{4}-\d\d-\d\d) /, "$1T").replace(/([+-]\d\d)$/, "$1:00"))
+  .pipe(z.iso.datetime({ offset: true, local: true }));
+
 export const OldTime = z
-  .union([z.int().min(EARLIEST_MS), z.iso.datetime({ offset: true, local: true })], TIME_RULE)
+  .union([z.int().min(EARLIEST_MS), DatabaseTime], TIME_RULE)
   .transform((time) =>
     typeof time === "number" ? time : Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(time) ? time : `${time}Z`),
   )
