@@ -12,7 +12,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { alreadyExists, DuplicateKey, failedPrecondition, unavailable } from "../lib/errors.ts";
+import { alreadyExists, DuplicateKey, failedPrecondition } from "../lib/errors.ts";
+import { claimEach } from "./claiming-many.ts";
 import { type Collection, defineCollection, type Filter, type Update } from "./collection/collection.ts";
 
 export interface Claim {
@@ -127,25 +128,53 @@ export class Claims<D extends Claimant> {
    * @returns the `_id`s of those whose value is another's
    */
   async claimHeld(owners: D[], field: keyof D & string): Promise<Set<string>> {
-    const claimOf = (owner: D) => claimId(field, String(owner[field]));
+    const having = owners.filter((owner) => owner[field] !== undefined);
+    const held = await claimEach(
+      this.#claims,
+      having.map(({ _id: owner, [field]: value }) => ({
+        _id: claimId(field, String(value)),
+        ...{ owner, attempt: randomUUID() },
+      })),
+    );
+    return new Set(having.map(({ _id }) => _id).filter((_, i) => held[i]?.owner !== having[i]?._id));
+  }
+
+  /**
+   * As `take`, for new owners whose documents came with a wish. In one attempt, which all of the wishes name.
+   * @param owners at most 1000
+   * @returns the `_id`s of those who have the value now, and of those whose value is another's. Of the rest an earlier attempt may
+   *   be in the way
+   */
+  async takeWished(
+    owners: D[],
+    field: keyof D & string,
+  ): Promise<{ having: Set<string>; refused: Set<string> }> {
+    const having = new Set<string>();
     const refused = new Set<string>();
-    let left = owners.filter((owner) => owner[field] !== undefined);
-    for (let attempt = 0; left.length > 0; attempt += 1) {
-      if (attempt > owners.length) throw unavailable();
-      const found = await this.#claims.findByIds([...new Set(left.map(claimOf))]);
-      const ownerOf = new Map(found.map(({ _id, owner }) => [_id, owner]));
-      const free: D[] = [];
-      for (const owner of left) {
-        const other = ownerOf.get(claimOf(owner));
-        if (other === undefined) free.push(owner);
-        else if (other !== owner._id) refused.add(owner._id);
-      }
-      const claims = free.map((owner) => ({ _id: claimOf(owner), owner: owner._id, attempt: randomUUID() }));
-      const { inserted } = await this.#claims.insertMany(claims);
-      // One that was refused belongs to who was faster, or to an earlier one of these: the next look tells.
-      left = free.slice(inserted);
-    }
-    return refused;
+    const open: Claim[] = owners.flatMap(({ _id: owner, wish }) =>
+      wish?.field === field
+        ? [{ _id: claimId(field, wish.value), owner, attempt: wish.attempt, open_since: wish.at }]
+        : [],
+    );
+    const held = await claimEach(this.#claims, open);
+    await Promise.all(
+      open.map(async (claim, i) => {
+        const { owner, attempt } = claim;
+        const wish = owners.find(({ _id }) => _id === owner)?.wish;
+        if (held[i]?.attempt === attempt && held[i]?.owner === owner && wish) {
+          const mine = { _id: owner, [field]: null, "wish.attempt": attempt };
+          if (await this.#settle(mine, field, wish.value, {})) having.add(owner);
+          else await this.#resolve(claim);
+        } else {
+          await this.#strike(owner, attempt);
+          if (held[i]?.owner !== owner) refused.add(owner);
+        }
+      }),
+    );
+    // Nobody signs in as these yet, who could change it meanwhile.
+    const _id = { $in: open.filter(({ owner }) => having.has(owner)).map(({ _id }) => _id) };
+    await this.#claims.updateMany({ _id, attempt: open[0]?.attempt ?? "" }, { $unset: { open_since: true } });
+    return { having, refused };
   }
 
   /**

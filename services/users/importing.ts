@@ -1,6 +1,7 @@
 /** Profiles of older systems, many at a time: with accounts that are being imported, or what such a system keeps apart from them. */
+import { randomUUID } from "node:crypto";
 import type { z } from "zod";
-import { hasCode } from "../../lib/errors.ts";
+import { hasCode, unavailable } from "../../lib/errors.ts";
 import type { UserId } from "../../lib/ids.ts";
 import type { Claims } from "../../mixins/claims.ts";
 import type { Collection, Filter } from "../../mixins/collection/collection.ts";
@@ -9,7 +10,7 @@ import type { ProfileDocument } from "./users.store.ts";
 
 type ImportedProfile = z.output<typeof ImportedProfileSchema>;
 
-/** Nicknames that are claimed at the same time. */
+/** Profiles that are changed at the same time, where they are changed one by one. */
 const WIDTH = 64;
 const ATTEMPTS = 3;
 
@@ -29,21 +30,24 @@ export class ImportedProfiles {
   async make(profiles: ImportedProfile[]): Promise<{ taken: Set<UserId>; amended: UserId[] }> {
     const found = await this.#profiles.findByIds(profiles.map(({ user_id }) => user_id));
     const known = new Map(found.map((profile) => [profile._id, profile]));
-    const fresh = profiles.filter(({ user_id }) => !known.has(user_id)).map(documentOf);
+    const attempt = randomUUID();
+    const fresh = profiles
+      .filter(({ user_id }) => !known.has(user_id))
+      .map((profile) => documentOf(profile, attempt));
     const { inserted } = await this.#profiles.insertMany(fresh);
-    // Whoever made the others leaves them as they would have been made here.
-    for (const profile of fresh.slice(0, inserted)) known.set(profile._id, profile);
-    for (const profile of profiles) {
-      if (found.some(({ _id }) => _id === profile.user_id)) await this.#amend(profile);
-    }
-    const taken = new Set<UserId>();
-    const named = profiles.filter(({ nickname }) => nickname !== undefined);
-    for (let i = 0; i < named.length; i += WIDTH) {
-      await Promise.all(
-        named.slice(i, i + WIDTH).map(async ({ user_id, nickname = "" }) => {
-          if (!(await this.#name(known.get(user_id), nickname))) taken.add(user_id);
-        }),
-      );
+    const made = fresh.slice(0, inserted);
+    // Who made the others meanwhile is another import of the same.
+    if (inserted < fresh.length) throw unavailable();
+    const { having, refused } = await this.#claims.takeWished(made, "nickname");
+    const taken = new Set(made.map(({ _id }) => _id).filter((id) => refused.has(id)));
+    const settle = async (profile: ImportedProfile) => {
+      const { user_id, nickname } = profile;
+      if (known.has(user_id)) await this.#amend(profile);
+      if (nickname === undefined || having.has(user_id) || refused.has(user_id)) return;
+      if (!(await this.#name(user_id, nickname))) taken.add(user_id);
+    };
+    for (let i = 0; i < profiles.length; i += WIDTH) {
+      await Promise.all(profiles.slice(i, i + WIDTH).map(settle));
     }
     return { taken, amended: found.map(({ _id }) => _id) };
   }
@@ -68,7 +72,8 @@ export class ImportedProfiles {
   }
 
   /** @returns false where the nickname is another's */
-  async #name(profile: ProfileDocument | undefined, nickname: string): Promise<boolean> {
+  async #name(id: UserId, nickname: string): Promise<boolean> {
+    const profile = await this.#profiles.findById(id);
     if (!profile || profile.nickname !== undefined) return true;
     try {
       const ready = await this.#claims.endLeft(profile, "nickname", nickname);
@@ -81,8 +86,14 @@ export class ImportedProfiles {
   }
 }
 
-const documentOf = ({ user_id, nickname: _nickname, ...fields }: ImportedProfile): ProfileDocument => ({
+const documentOf = (
+  { user_id, nickname, created_at, ...fields }: ImportedProfile,
+  attempt: string,
+): ProfileDocument => ({
   _id: user_id,
   ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
-  created_at: fields.created_at ?? Date.now(),
+  created_at: created_at ?? Date.now(),
+  ...(nickname === undefined
+    ? {}
+    : { wish: { field: "nickname", value: nickname, attempt, at: Date.now() } }),
 });
