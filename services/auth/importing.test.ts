@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import bcrypt from "bcrypt";
 import { call } from "../../lib/contract.ts";
 import { isVecheError } from "../../lib/errors.ts";
-import { importedId } from "../../lib/ids.ts";
+import { importedId, UserIdSchema } from "../../lib/ids.ts";
 import { eventually } from "../../test/servers/eventually.ts";
 import { type Embedded, startEmbedded } from "../../test/support/embedded.ts";
 import { clientOf, signUp, uniqueName } from "../../test/support/http.ts";
@@ -64,7 +64,7 @@ test("a sign-in that is overtaken by a new password does not put the old one bac
   const read = await document(ann.user_id);
   if (read?.state !== "active" || read.email === undefined) throw new Error("there is no account");
   await auth.collections.accounts.updateOne(
-    { _id: ann.user_id as never },
+    { _id: UserIdSchema.parse(ann.user_id) },
     { $set: { password_hash: "newer" } },
   );
   await auth.accounts.refreshHash({ ...read, state: "active", email: read.email }, PASSWORD);
@@ -133,7 +133,7 @@ async function halfMade(claimed: boolean): Promise<Account> {
   const ann = await account({ username: uniqueName("u") });
   const { user_id, email, created_at } = ann;
   const left = await auth.collections.accounts.insert({
-    ...{ _id: user_id as never, email, password_hash: "x", password_version: 0, created_at },
+    ...{ _id: UserIdSchema.parse(user_id), email, password_hash: "x", password_version: 0, created_at },
     ...{ role: "user", state: "registering", unsettled_since: Date.now() },
   });
   if (claimed) await auth.claims.claimHeld([left], "email");
