@@ -26,6 +26,7 @@ It ends with 0, with 2 where some records were refused, with 1 where it did not 
 /** Of the thread that reads the file, in MiB. It needs a fraction of it, however long the file is. */
 const THREAD_HEAP_MIB = 192;
 const SERVICES_WITHIN_MS = 10_000;
+const USED = ["imports", "auth", "users", "rooms", "chat", "social"];
 const REFUSED = 2;
 
 const options = process.argv.slice(2).filter((word) => word.startsWith("-"));
@@ -54,16 +55,20 @@ if (options.includes("--dry-run")) {
 const config = configFromEnvironment(true);
 const broker = makeBroker({ ...config, LOG_LEVEL: "error" });
 // All that a gateway stands before: what one of them changes, another's sweep may have to finish.
-const needed = serviceNames().filter((service) => service !== "api");
-if (!config.cluster) for (const schema of await loadServices(needed)) broker.createService(schema);
+const all = serviceNames().filter((service) => service !== "api");
+if (!config.cluster) for (const schema of await loadServices(all)) broker.createService(schema);
 await broker.start();
 
 process.exitCode = 1;
 try {
-  await broker.waitForServices(
-    needed.map((service) => `v1.${service}`),
-    SERVICES_WITHIN_MS,
-  );
+  await broker
+    .waitForServices(
+      USED.map((service) => `v1.${service}`),
+      SERVICES_WITHIN_MS,
+    )
+    .catch(() => {
+      throw new Error(`Not all of these services answer: ${USED.join(", ")}. Nothing was imported.`);
+    });
   process.exitCode = await runThread({ file, system: system.name, again: options.includes("--again") });
 } catch (error) {
   console.error(`veche: ${(error as Error).message}`);
@@ -92,6 +97,8 @@ function runThread(start: ThreadStart): Promise<number> {
       console.log(summary(result, (performance.now() - begun) / 1_000, memory, !config.cluster));
       if (!result.finished) console.error("veche: stopped. The same command goes on from here.");
       else code = Object.keys(result.tally.reasons).length > 0 ? REFUSED : 0;
+    } else if (message.event === "waiting") {
+      line.wait(message.reason ?? "");
     } else if (message.event === "failed") {
       line.end();
       console.error(`veche: ${message.message} What was done is kept: the same command goes on.`);

@@ -82,17 +82,21 @@ const FINAL = new Set([
 const PATIENCE_MS = 120_000;
 const LONGEST_PAUSE_MS = 5_000;
 
-/** Everything that an import calls can be repeated: so it waits for what is away. */
+/**
+ * Everything that an import calls can be repeated: so it waits for what is away.
+ * @param onWait told why, each time
+ */
 export const patient =
-  (calls: Calls, patienceMs = PATIENCE_MS): Calls =>
+  (calls: Calls, onWait: (reason: string) => void): Calls =>
   async (action, params) => {
-    const giveUpAt = performance.now() + patienceMs;
+    const giveUpAt = performance.now() + PATIENCE_MS;
     for (let pause = 100; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
         return await calls(action, params);
       } catch (error) {
         const passes = error instanceof CallFailed && !FINAL.has(error.code);
         if (!passes || performance.now() + pause > giveUpAt) throw error;
+        onWait(error.message);
         await new Promise((passed) => setTimeout(passed, pause));
       }
     }

@@ -17,6 +17,7 @@ export class ProgressLine {
   readonly #begun = performance.now();
   #shownAt = Number.NEGATIVE_INFINITY;
   #tenth = 0;
+  #waitedAt = Number.NEGATIVE_INFINITY;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
@@ -31,6 +32,15 @@ export class ProgressLine {
     this.#tenth = tenth;
     const line = progressLine(progress, (now - this.#begun) / 1_000, memory, process.memoryUsage.rss());
     this.#stream.write(this.#stream.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
+  }
+
+  /** Seldom, too: it may be tried again often. */
+  wait(reason: string): void {
+    const now = performance.now();
+    if (now - this.#waitedAt < LOG_EVERY_MS) return;
+    this.#waitedAt = now;
+    this.end();
+    this.#stream.write(`Waiting, and trying again: ${reason}\n`);
   }
 
   end(): void {

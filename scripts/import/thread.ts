@@ -20,6 +20,7 @@ export interface ThreadMemory {
 export type ThreadMessage =
   | { event: "progress"; progress: RunProgress; memory: ThreadMemory }
   | { event: "result"; result: RunResult; memory: ThreadMemory }
+  | { event: "waiting"; reason: string }
   | { event: "failed"; message: string };
 
 const port = parentPort;
@@ -47,7 +48,7 @@ try {
   if (!system) throw new Error(`there is no system ${name}`);
   const result = await importFile({
     ...{ file, system, again },
-    calls: patient(callsOver(port)),
+    calls: patient(callsOver(port), (reason) => say({ event: "waiting", reason })),
     signal: stop.signal,
     onProgress: (progress) => say({ event: "progress", progress, memory: memory() }),
   });
