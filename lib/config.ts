@@ -84,7 +84,7 @@ export interface Config extends Omit<Parsed, "HOST" | "LOG_LEVEL"> {
 const STATELESS = new Set(["api"]);
 
 /** Services that sign with `REFRESH_SECRET`: refresh tokens, and the URLs of photos in what they answer. */
-const SIGNING = ["session", "users", "photo"];
+const SIGNING = ["session", "users", "photo", "posts"];
 
 /**
  * @param environment usually `process.env`

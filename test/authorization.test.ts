@@ -35,9 +35,11 @@ beforeAll(async () => {
   });
   const asked = await api("POST", `/v1/friends/${bob.userId}/request`, ann.accessToken);
   const photo = await upload(veche.baseUrl, ann, await jpeg());
+  const post = await api("POST", "/v1/posts", ann.accessToken, { text: "For all to read." });
   world = {
     ...{ ann, bob, eve, annsNickname, annsSession, friendRequest: String(asked.body.request_id) },
     ...{ chat: String(chat.body.chat_id), room: String(room.id), annsPhoto: String(photo.body.id) },
+    annsPost: String(post.body.id),
   };
   await api("POST", `/v1/chats/${world.chat}/messages`, ann.accessToken, { text: "Only for Bob." });
   await api("POST", `/v1/rooms/${world.room}/invite`, ann.accessToken, { user_id: bob.userId });
@@ -56,7 +58,7 @@ async function annsThings() {
   const paths = [
     ...["/v1/me", "/v1/sessions", "/v1/me/photos", `/v1/chats/${chat}`, `/v1/chats/${chat}/messages`],
     ...["", "/members", "/messages"].map((part) => `/v1/rooms/${room}${part}`),
-    "/v1/friends/requests?direction=outgoing",
+    ...["/v1/friends/requests?direction=outgoing", `/v1/posts/${world.annsPost}`],
   ];
   const answers = await Promise.all(paths.map((path) => api("GET", path, world.ann.accessToken)));
   return answers.map(({ status, body }) => ({ status, body }));

@@ -122,7 +122,9 @@ describe("bodies", () => {
         { "content-encoding": "br, gzip" },
       ]) {
         const { status } = await probe(operation, { target, body: "{}", headers });
-        expect([operation.key, headers, status]).toEqual([operation.key, headers, 415]);
+        // Where a form is taken too, this one is malformed.
+        const form = operation.form && Object.values(headers)[0]?.startsWith("multipart/");
+        expect([operation.key, headers, status]).toEqual([operation.key, headers, form ? 400 : 415]);
       }
     }
   });

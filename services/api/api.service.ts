@@ -51,7 +51,9 @@ const actions = { listAliases: false, addRoute: false, removeRoute: false } as u
 export default defineService<ApiService>({
   name: "api",
   mixins: [WebGateway, realtime()],
-  metadata: { needs: ["v1.auth", "v1.session", "v1.users", "v1.social", "v1.chat", "v1.rooms", "v1.photo"] },
+  metadata: {
+    needs: ["v1.auth", "v1.session", "v1.users", "v1.social", "v1.chat", "v1.rooms", "v1.photo", "v1.posts"],
+  },
   settings: {
     // Null, not empty: for an empty list moleculer-web opens a route to every action.
     routes: null,

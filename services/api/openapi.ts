@@ -14,6 +14,8 @@ const TAGS: Readonly<Record<string, string>> = {
   follows: "Whom one follows, and who follows",
   blocks: "Whom one wants nothing to do with",
   chats: "Direct chats and their messages",
+  rooms: "Rooms, who is in them, and their messages",
+  posts: "Posts, their search, and the feed",
   photos: "Photos and avatars",
 };
 

@@ -165,7 +165,7 @@ export const UserRegistered = z.object({ user_id: UserIdSchema });
 export const UserDeleted = z.object({ user_id: UserIdSchema, round: z.int().min(1).max(2) });
 
 /** Who must confirm before an account goes: every service that keeps something about users. */
-export const DELETION_CONSUMERS = ["users", "session", "social", "rooms", "chat", "photo"] as const;
+export const DELETION_CONSUMERS = ["users", "session", "social", "rooms", "chat", "posts", "photo"] as const;
 
 declare module "../../lib/contract.ts" {
   interface Actions extends ActionTypes<typeof authContract> {}

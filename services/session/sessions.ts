@@ -109,7 +109,7 @@ export class Sessions {
       limit: limit + 1,
       where: { state: "live", ends_at: { $gt: Date.now() } },
     });
-    const { items, next_cursor } = toPage("sessions", rows, limit, (row) => row.list_key);
+    const { items, next_cursor } = toPage("sessions", rows, limit, (row) => row.list_key ?? "");
     const sessions = items.map((row) => ({
       id: row._id,
       device: row.device,
@@ -139,7 +139,8 @@ export class Sessions {
     await this.#eachOf(user, async (sessions) => {
       await this.#revoke(sessions);
       for (const { _id } of sessions) {
-        await this.#sessions.updateOne({ _id }, { $set: { device: "", address: "" } });
+        const $set = { salt: "", device: "", address: "" };
+        await this.#sessions.updateOne({ _id }, { $set, $unset: { user_id: true, list_key: true } });
       }
     });
   }
@@ -161,9 +162,11 @@ export class Sessions {
     await this.#sessions.deleteMany({ ends_at: { $lt: Date.now() } });
   }
 
-  async #live(id: SessionId): Promise<SessionDocument | undefined> {
+  async #live(id: SessionId): Promise<(SessionDocument & { user_id: UserId }) | undefined> {
     const session = await this.#sessions.findById(id);
-    return session?.state === "live" && session.ends_at > Date.now() ? session : undefined;
+    if (session?.state !== "live" || session.ends_at <= Date.now()) return undefined;
+    const { user_id } = session;
+    return user_id === undefined ? undefined : { ...session, user_id };
   }
 
   async #revoke(sessions: SessionDocument[]): Promise<void> {

@@ -1,8 +1,9 @@
 /** Friend requests, friendships, follows and blocks: what is between two users. */
+import type { Context } from "moleculer";
 import { z } from "zod";
-import { type ActionTypes, defineContract } from "../../lib/contract.ts";
+import { type ActionTypes, call, defineContract } from "../../lib/contract.ts";
 import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
-import { UserIdSchema } from "../../lib/ids.ts";
+import { type UserId, UserIdSchema } from "../../lib/ids.ts";
 import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 
 /** Each request has one of its own. It names the pair, so that a request is found by one read. */
@@ -145,6 +146,22 @@ export const socialContract = defineContract({
     result: users,
   },
 });
+
+/**
+ * For one who asks: which of some users have blocked them, and so are not shown.
+ * @param others at most 100 of them are others than the user
+ * @throws UNAVAILABLE while nobody can tell
+ */
+export async function hiddenFrom(
+  ctx: Context,
+  user: UserId,
+  others: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const strangers = [...new Set(others)].filter((other) => other !== user);
+  if (strangers.length === 0) return new Set();
+  const { hidden_ids } = await call(ctx, "v1.social.blockedAmong", { user_id: user, others: strangers });
+  return new Set(hidden_ids);
+}
 
 declare module "../../lib/contract.ts" {
   interface Actions extends ActionTypes<typeof socialContract> {}

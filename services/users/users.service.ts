@@ -13,6 +13,7 @@ import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
 import { UserDeleted } from "../auth/auth.contract.ts";
 import { keepUpload, PhotoDeleted } from "../photo/photo.contract.ts";
+import { hiddenFrom } from "../social/social.contract.ts";
 import { Avatars } from "./avatars.ts";
 import { ImportedProfiles } from "./importing.ts";
 import { noSuchUser, Profiles } from "./profiles.ts";
@@ -85,11 +86,11 @@ export default defineService<UsersService>({
       },
       "v1.users.searchByNickname"(ctx) {
         const { query, limit, cursor } = ctx.params;
-        return this.profiles.search(query, { limit, cursor, hiddenAmong: hiddenFrom(ctx) });
+        return this.profiles.search(query, { limit, cursor, hiddenAmong: hiddenAmong(ctx) });
       },
       "v1.users.listProfiles"(ctx) {
         const { limit, cursor } = ctx.params;
-        return this.profiles.list({ limit, cursor, hiddenAmong: hiddenFrom(ctx) });
+        return this.profiles.list({ limit, cursor, hiddenAmong: hiddenAmong(ctx) });
       },
       async "v1.users.prepareProfile"(ctx) {
         await this.profiles.prepare(ctx.params.user_id, ctx.params.nickname);
@@ -167,18 +168,10 @@ const forgetProfile = (broker: ServiceBroker, ...ids: UserId[]) =>
     ]),
   );
 
-/** For the one who asks: which of some users have blocked them. Without an answer nobody is shown. */
-const hiddenFrom =
-  (ctx: ActionContext<unknown>) =>
-  async (others: string[]): Promise<ReadonlySet<string>> => {
-    const { id } = callerOf(ctx);
-    const strangers = others.filter((other) => other !== id);
-    if (strangers.length === 0) return new Set();
-    const { hidden_ids } = await call(ctx, "v1.social.blockedAmong", { user_id: id, others: strangers });
-    return new Set(hidden_ids);
-  };
+const hiddenAmong = (ctx: ActionContext<unknown>) => (others: string[]) =>
+  hiddenFrom(ctx, callerOf(ctx).id, others);
 
 /** @throws NOT_FOUND as for a user that there is not, to who was blocked */
 async function mustSee(ctx: ActionContext<unknown>, user: string): Promise<void> {
-  if ((await hiddenFrom(ctx)([user])).has(user)) throw noSuchUser();
+  if ((await hiddenAmong(ctx)([user])).has(user)) throw noSuchUser();
 }

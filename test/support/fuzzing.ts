@@ -69,6 +69,14 @@ export async function newCaller(): Promise<void> {
   }
   image ??= await jpeg();
   const photo = String((await upload(veche.baseUrl, caller, image)).body.id);
+  const posts: string[] = [];
+  for (const text of ["fuzz of words", "words of fuzz"]) {
+    posts.push(
+      String((await request(veche.baseUrl, "POST", "/v1/posts", { token, body: { text } })).body.id),
+    );
+    const { accessToken } = bystander;
+    await request(veche.baseUrl, "POST", "/v1/posts", { token: accessToken, body: { text } });
+  }
   const asked = await request(veche.baseUrl, "POST", `/v1/friends/${stranger.userId}/request`, { token });
   for (const { userId: id } of [bystander, stranger]) {
     await request(veche.baseUrl, "POST", `/v1/follows/${id}`, { token });
@@ -78,7 +86,7 @@ export async function newCaller(): Promise<void> {
   });
   const ids = [userId, bystander.userId, chat];
   Object.assign(known, {
-    id: [...ids, String(verified.session_id), ...rooms],
+    id: [...ids, String(verified.session_id), ...rooms, ...posts],
     room: rooms,
     user_id: [...ids, stranger.userId],
     request_id: [String(asked.body.request_id)],
@@ -87,7 +95,8 @@ export async function newCaller(): Promise<void> {
     password: [password],
     refresh_token: [refreshToken],
     photo_id: [photo],
-    query: ["fuzz"],
+    author: [userId, bystander.userId],
+    query: ["fuzz", "words fu"],
   });
 }
 
