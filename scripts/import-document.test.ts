@@ -66,6 +66,11 @@ test("its command imports each example, and each of the users signs in with the 
     const me = await ego("/v1/me");
     expect(me).toMatchObject({ username: "testusername", first_name: "Test", birthday: "2023-07-18" });
     expect(await ego(`/v1/users/${me.id}/following`)).toMatchObject({ user_ids: [expect.any(String)] });
+    const feed = await ego("/v1/feed");
+    const post = { text: "My test text post!", created_at_unix_ms: Date.UTC(2024, 2, 1, 9) };
+    expect(feed).toMatchObject({ posts: [post] });
+    // What posts are found by came with them.
+    expect(await ego("/v1/posts?query=first%20post")).toMatchObject({ posts: [{ text: "The first post" }] });
     expect(await (await send("ann@users.example.com"))("/v1/me")).toMatchObject({
       ...{ display_name: "Ann Smith", nickname: null, created_at_unix_ms: Date.UTC(2024, 2, 1, 9) },
     });

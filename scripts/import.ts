@@ -26,7 +26,7 @@ It ends with 0, with 2 where some records were refused, with 1 where it did not 
 /** Of the thread that reads the file, in MiB. It needs a fraction of it, however long the file is. */
 const THREAD_HEAP_MIB = 192;
 const SERVICES_WITHIN_MS = 10_000;
-const USED = ["imports", "auth", "users", "rooms", "chat", "social"];
+const USED = ["imports", "auth", "users", "rooms", "chat", "social", "posts"];
 const REFUSED = 2;
 
 const options = process.argv.slice(2).filter((word) => word.startsWith("-"));

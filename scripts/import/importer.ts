@@ -77,8 +77,7 @@ export class Importer {
     await this.#chats(all(items, "chat"));
     await importLog(this, items);
     await this.#ties(all(items, "tie"));
-    for (const { entry } of all(items, "post"))
-      this.outcomes.refuse(entry, "there is no service for posts yet");
+    await this.#posts(all(items, "post"));
   }
 
   /**
@@ -240,6 +239,26 @@ export class Importer {
       }));
       return (await this.calls("v1.social.importTies", { ties })).outcomes;
     });
+  }
+
+  async #posts(items: Item<"post">[]): Promise<void> {
+    const users = await this.directory.find(
+      "user",
+      items.map(({ record }) => record.author),
+    );
+    const known = this.#refuseUnknown(items, ({ author }) => users.has(author), NO_USER);
+    await this.once(
+      "post",
+      known,
+      ({ id }) => id,
+      async (wanted) => {
+        const posts = wanted.map(({ id, record: { author, text, created_at } }) => ({
+          ...{ id, text, created_at },
+          author: users.get(author) ?? "",
+        }));
+        return (await this.calls("v1.posts.importPosts", { posts })).outcomes;
+      },
+    );
   }
 
   #refuseUnknown<K extends Kind>(

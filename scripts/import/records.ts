@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ParamsOf } from "../../lib/contract.ts";
 import { EmailSchema, UsernameSchema } from "../../services/auth/auth.contract.ts";
 import { MessageText } from "../../services/chat/chat.contract.ts";
+import { ImportedPost } from "../../services/posts/posts.contract.ts";
 import { ImportedProfile, NicknameSchema } from "../../services/users/users.contract.ts";
 
 type Account = ParamsOf<"v1.auth.importAccounts">["accounts"][number];
@@ -73,13 +74,7 @@ export const OldEmail = z.string().pipe(EmailSchema);
 export const OldUsername = UsernameSchema;
 export const OldText = MessageText;
 
-const MAX_POST_TEXT = 5_000;
-
-export const OldPostText = z
-  .string()
-  .max(MAX_POST_TEXT)
-  .refine((text) => text.trim() !== "", "must not be empty")
-  .refine((text) => text.isWellFormed(), "must be well-formed Unicode");
+export const OldPostText = ImportedPost.shape.text;
 
 const { nickname: _nickname, ...profileShape } = ImportedProfile.omit({
   user_id: true,
