@@ -86,7 +86,9 @@ export interface Container {
   resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
   securityContext?: Record<string, unknown>;
   volumeMounts?: { name: string; mountPath: string }[];
-  [probe: `${string}Probe`]: { httpGet?: { path: string; port: string }; failureThreshold: number } | undefined;
+  [probe: `${string}Probe`]:
+    | { httpGet?: { path: string; port: string }; failureThreshold: number }
+    | undefined;
 }
 
 export interface Pod {
@@ -97,7 +99,9 @@ export interface Pod {
 }
 
 /** Whatever makes pods, with the pod that it makes. */
-export function workloads(manifests: Manifest[]): { manifest: Manifest; labels: Record<string, string>; pod: Pod }[] {
+export function workloads(
+  manifests: Manifest[],
+): { manifest: Manifest; labels: Record<string, string>; pod: Pod }[] {
   return manifests.flatMap((manifest) => {
     if (manifest.kind === "Pod") {
       return [{ manifest, labels: manifest.metadata.labels ?? {}, pod: manifest.spec as Pod }];
@@ -116,7 +120,8 @@ export function environmentOf(
   for (const { name, value, valueFrom } of env) {
     const { name: from = "", key = "" } = valueFrom?.secretKeyRef ?? {};
     const plain = valueFrom?.secretKeyRef ? secret(from, key) : (value ?? "a-pod");
-    if (plain !== undefined) found[name] = plain.replaceAll(/\$\(([A-Z_]+)\)/g, (_, other) => found[other] ?? `$(${other})`);
+    if (plain !== undefined)
+      found[name] = plain.replaceAll(/\$\(([A-Z_]+)\)/g, (_, other) => found[other] ?? `$(${other})`);
   }
   return found;
 }

@@ -39,7 +39,12 @@ const DISCOVERY: Record<string, object> = {
       groupVersion === "v1" ? "/api/v1" : `/apis/${groupVersion}`,
       {
         ...{ kind: "APIResourceList", groupVersion },
-        resources: Object.entries(kinds).map(([name, kind]) => ({ name, kind, namespaced: true, verbs: ["get"] })),
+        resources: Object.entries(kinds).map(([name, kind]) => ({
+          name,
+          kind,
+          namespaced: true,
+          verbs: ["get"],
+        })),
       },
     ]),
   ),
@@ -60,7 +65,11 @@ export async function standIn(): Promise<StandIn> {
     const name = /^\/api\/v1\/namespaces\/[^/]+\/secrets\/([^/]+)$/.exec(path)?.[1] ?? "";
     const found = DISCOVERY[path] ?? kept.get(name);
     res.writeHead(found ? 200 : 404, { "Content-Type": "application/json" });
-    res.end(JSON.stringify(found ?? { kind: "Status", apiVersion: "v1", status: "Failure", reason: "NotFound", code: 404 }));
+    res.end(
+      JSON.stringify(
+        found ?? { kind: "Status", apiVersion: "v1", status: "Failure", reason: "NotFound", code: 404 },
+      ),
+    );
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const { port } = server.address() as AddressInfo;
@@ -88,7 +97,12 @@ export async function standIn(): Promise<StandIn> {
           "meta.helm.sh/release-name": metadata.labels?.["app.kubernetes.io/instance"],
           "meta.helm.sh/release-namespace": (metadata as { namespace?: string }).namespace,
         };
-        kept.set(metadata.name, { apiVersion: "v1", kind: "Secret", metadata: { ...metadata, annotations }, data });
+        kept.set(metadata.name, {
+          apiVersion: "v1",
+          kind: "Secret",
+          metadata: { ...metadata, annotations },
+          data,
+        });
       }
     },
     close() {

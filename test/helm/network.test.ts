@@ -102,7 +102,7 @@ test("services don't reach each other, and Prometheus reaches their health ports
   for (const name of ["api", ...OWNERS]) {
     expect(whoReaches(name, 9090)).toEqual([]);
     const [policy] = policiesOf(manifests, labelsOf(name));
-    const health = (policy?.spec.ingress as Rule[]).find(({ ports }) => ports?.[0]?.port === 9090);
+    const health = ((policy?.spec.ingress ?? []) as Rule[]).find(({ ports }) => ports?.[0]?.port === 9090);
     expect(health?.from).toEqual([
       { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } },
     ]);
@@ -112,10 +112,17 @@ test("services don't reach each other, and Prometheus reaches their health ports
 test("everyone who looks names up reaches DNS by UDP and TCP", () => {
   for (const [name, labels] of pods) {
     const [policy] = policiesOf(manifests, labels);
-    const dns = (policy?.spec.egress as Rule[]).filter(({ ports }) => ports?.[0]?.port === 53);
+    const dns = ((policy?.spec.egress ?? []) as Rule[]).filter(({ ports }) => ports?.[0]?.port === 53);
     expect([name, dns.map(({ ports }) => ports)]).toEqual([
       name,
-      name === "redis" ? [] : [[{ protocol: "UDP", port: 53 }, { protocol: "TCP", port: 53 }]],
+      name === "redis"
+        ? []
+        : [
+            [
+              { protocol: "UDP", port: 53 },
+              { protocol: "TCP", port: 53 },
+            ],
+          ],
     ]);
   }
 });
@@ -127,7 +134,7 @@ describe("with external servers", () => {
       const found = ofKind(production, "NetworkPolicy").find(
         ({ metadata }) => metadata.name === `veche-${component}`,
       );
-      return (found?.spec.egress as Rule[]).flatMap(({ to = [], ports = [] }) =>
+      return ((found?.spec.egress ?? []) as Rule[]).flatMap(({ to = [], ports = [] }) =>
         to.flatMap(({ ipBlock }) => (ipBlock ? ports.map(({ port }) => `${ipBlock.cidr}:${port}`) : [])),
       );
     };
@@ -137,7 +144,12 @@ describe("with external servers", () => {
     expect(egress("chat")).toEqual([...dns, ...servers, "10.0.0.0/8:27017"]);
     expect(egress("photo")).toEqual([
       ...[...dns, ...servers, "10.0.0.0/8:27017", "0.0.0.0/0:443"],
-      ...["169.254.169.254/32:80", "169.254.169.254/32:988", "169.254.169.252/32:80", "169.254.169.252/32:988"],
+      ...[
+        "169.254.169.254/32:80",
+        "169.254.169.254/32:988",
+        "169.254.169.252/32:80",
+        "169.254.169.252/32:988",
+      ],
     ]);
     expect(egress("schema")).toEqual([...dns, "10.0.0.0/8:27017"]);
   });

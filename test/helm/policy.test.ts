@@ -140,7 +140,10 @@ describe.each(CASES)("with %s", (_name, values) => {
   test("an update leaves as many pods as there are, and gives each the time that it takes to end", () => {
     for (const { metadata, spec } of ofKind(manifests, "Deployment")) {
       const env = new Map<string, string>(
-        spec.template.spec.containers[0].env.map(({ name, value }: { name: string; value: string }) => [name, value]),
+        spec.template.spec.containers[0].env.map(({ name, value }: { name: string; value: string }) => [
+          name,
+          value,
+        ]),
       );
       const takes = (Number(env.get("DRAIN_DELAY_MS")) + 2 * Number(env.get("SHUTDOWN_TIMEOUT_MS"))) / 1000;
       expect(takes).toBeGreaterThanOrEqual(25);

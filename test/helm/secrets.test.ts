@@ -24,7 +24,9 @@ afterAll(() => {
 const upgraded = (values: Values = {}) =>
   render(values, ["--dry-run=server", "--disable-openapi-validation", "--kubeconfig", cluster.kubeconfig]);
 const secretsOf = (manifests: Manifest[]) =>
-  Object.fromEntries(ofKind(manifests, "Secret").map(({ metadata, stringData }) => [metadata.name, stringData]));
+  Object.fromEntries(
+    ofKind(manifests, "Secret").map(({ metadata, stringData }) => [metadata.name, stringData]),
+  );
 
 test("an installation makes them, an upgrade keeps every one, and so does the end of the release", async () => {
   const installed = await upgraded();
@@ -32,7 +34,8 @@ test("an installation makes them, an upgrade keeps every one, and so does the en
   expect(made.map(({ metadata }) => metadata.name.replace("veche-", "")).sort()).toEqual(
     ["jwt-private", "jwt-public", "mongodb", "nats", "redis", "refresh"].sort(),
   );
-  for (const { metadata } of made) expect(metadata.annotations).toEqual({ "helm.sh/resource-policy": "keep" });
+  for (const { metadata } of made)
+    expect(metadata.annotations).toEqual({ "helm.sh/resource-policy": "keep" });
   expect(secretsOf(await upgraded())).not.toEqual(secretsOf(installed));
 
   cluster.keep(made);
@@ -66,7 +69,9 @@ test("what auth signs with the made keys, gateways check with the public half, a
   const [auth, api] = [keysOf("auth"), keysOf("api")];
   expect(auth.signing().algorithm).toBe("ES256");
   expect(() => api.signing()).toThrow("no *.private.pem");
-  expect(api.publicKeys()).toEqual([expect.objectContaining({ kid: "1", alg: "ES256", kty: "EC", crv: "P-256" })]);
+  expect(api.publicKeys()).toEqual([
+    expect.objectContaining({ kid: "1", alg: "ES256", kty: "EC", crv: "P-256" }),
+  ]);
   const user: Caller = { id: newUserId(), sessionId: newSessionId(), role: "user" };
   const token = new AccessTokens(auth).sign(user, 60);
   expect(new AccessTokens(api).check(token)).toMatchObject({ caller: user });
@@ -83,7 +88,11 @@ test("only those who need a secret get it", async () => {
   expect(holders("veche-jwt-public")).toEqual(["api", "auth"]);
   expect(holders("veche-refresh")).toEqual(["photo", "posts", "session", "users"]);
   expect(holders("veche-mongodb")).not.toContain("api");
-  expect(workloads(manifests).flatMap(({ pod, labels }) => (JSON.stringify(pod).includes("secretKeyRef") ? [] : [labels["app.kubernetes.io/component"]]))).toEqual(["test"]);
+  expect(
+    workloads(manifests).flatMap(({ pod, labels }) =>
+      JSON.stringify(pod).includes("secretKeyRef") ? [] : [labels["app.kubernetes.io/component"]],
+    ),
+  ).toEqual(["test"]);
 });
 
 test("given secrets take the place of made ones: production makes none", async () => {
@@ -98,10 +107,17 @@ test("given secrets take the place of made ones: production makes none", async (
 
 test("passwords need no escaping in a URL, and a URL that is given is kept in a secret", async () => {
   for (const name of ["nats", "redis", "mongodb"]) {
-    expect(named(await render(), "Secret", `veche-${name}`).stringData?.password).toMatch(/^p[A-Za-z0-9]{39}$/);
+    expect(named(await render(), "Secret", `veche-${name}`).stringData?.password).toMatch(
+      /^p[A-Za-z0-9]{39}$/,
+    );
   }
-  const set = { "redis.externalUrl": "rediss://:secret@redis.test", "networkPolicy.redisCidrs": ["10.0.0.0/8"] };
+  const set = {
+    "redis.externalUrl": "rediss://:secret@redis.test",
+    "networkPolicy.redisCidrs": ["10.0.0.0/8"],
+  };
   const manifests = await render({ set });
-  expect(named(manifests, "Secret", "veche-redis").stringData).toEqual({ REDIS_URL: "rediss://:secret@redis.test" });
+  expect(named(manifests, "Secret", "veche-redis").stringData).toEqual({
+    REDIS_URL: "rediss://:secret@redis.test",
+  });
   expect(JSON.stringify(ofKind(manifests, "Deployment"))).not.toContain("secret@redis");
 });

@@ -97,10 +97,11 @@ users: { mongodb: true, refresh: true }
 {{- end -}}
 
 {{- define "veche.streamReplicas" -}}
-{{- if kindIs "invalid" .Values.nats.streamReplicas -}}
-{{- and (eq (include "veche.natsBundled" .) "true") (ge (int .Values.nats.bundled.replicas) 3) | ternary 3 1 -}}
-{{- else -}}
+{{/* Nothing for a NATS of one's own: its streams stay as they are. */}}
+{{- if not (kindIs "invalid" .Values.nats.streamReplicas) -}}
 {{ .Values.nats.streamReplicas }}
+{{- else if include "veche.natsBundled" . -}}
+{{- ge (int .Values.nats.bundled.replicas) 3 | ternary 3 1 -}}
 {{- end -}}
 {{- end -}}
 

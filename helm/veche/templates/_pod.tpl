@@ -64,7 +64,9 @@ securityContext:
 {{- if $.needs.mesh }}
 {{- include "veche.serverUrl" (dict "root" $root "server" "nats") }}
 {{- include "veche.serverUrl" (dict "root" $root "server" "redis") }}
-- { name: STREAM_REPLICAS, value: {{ include "veche.streamReplicas" $root | quote }} }
+{{- with include "veche.streamReplicas" $root }}
+- { name: STREAM_REPLICAS, value: {{ . | quote }} }
+{{- end }}
 {{- if .nats.tlsSecret }}
 - { name: NATS_TLS_CA, value: /etc/veche/nats-tls/ca.crt }
 {{- if .nats.tlsClientCertificate }}

@@ -11,12 +11,12 @@ import {
   resourceExhausted,
   unauthenticated,
 } from "../../../lib/errors.ts";
-import type { ConversationId, } from "../../../lib/ids.ts";
+import type { ConversationId } from "../../../lib/ids.ts";
 import { FrameRate } from "./frame-rate.ts";
 import { type Frame, FrameWriter, framedOf, frameOf, type WriterOwner } from "./frame-writer.ts";
 import * as frames from "./frames.ts";
 import type { Host } from "./host.ts";
-import { CLOSE, type CloseCode, } from "./limits.ts";
+import { CLOSE, type CloseCode } from "./limits.ts";
 import type { LiveClient } from "./live-client.ts";
 import { Outbox } from "./outbox.ts";
 import { type Outlet, Subscription } from "./subscription.ts";

@@ -36,7 +36,11 @@ function pruned(value, key) {
   const copy = {};
   for (const [name, inner] of Object.entries(value)) {
     // Of a schema, not a property that has the name.
-    if (key !== "properties" && (name === "description" || name.startsWith("x-kubernetes") || name === "default")) continue;
+    if (
+      key !== "properties" &&
+      (name === "description" || name.startsWith("x-kubernetes") || name === "default")
+    )
+      continue;
     if (name === "$ref" && typeof inner === "string") {
       const target = inner.split("/").at(-1);
       keep(target);
