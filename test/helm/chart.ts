@@ -1,7 +1,7 @@
 // The chart as it is rendered, and what tests ask about it.
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { run } from "./tools.ts";
+import { run } from "../../scripts/helm.ts";
 
 export const CHART = join(import.meta.dirname, "..", "..", "helm", "veche");
 

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { loadConfig, Variables } from "../../lib/config.ts";
+import { run } from "../../scripts/helm.ts";
 import { serviceNames } from "../../scripts/services.ts";
 import {
   CHART,
@@ -18,7 +19,6 @@ import {
   workloads,
 } from "./chart.ts";
 import { validator } from "./schemas.ts";
-import { run } from "./tools.ts";
 
 const on = (...names: string[]) => Object.fromEntries(names.map((name) => [name, true]));
 

