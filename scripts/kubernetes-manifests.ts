@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parseAllDocuments, stringify } from "yaml";
+import { writeChartReadme } from "./chart-readme.ts";
 import { run } from "./helm.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -149,6 +150,7 @@ export const namespace = {
 };
 
 if (import.meta.main) {
+  writeChartReadme();
   for (const folder of ["base", "overlays"])
     rmSync(join(root, "k8s", folder), { recursive: true, force: true });
   for (const [path, text] of await files()) {

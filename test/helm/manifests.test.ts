@@ -2,9 +2,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { chartReadme } from "../../scripts/chart-readme.ts";
 import { run } from "../../scripts/helm.ts";
 import { files, type Manifest, namespace, rendered } from "../../scripts/kubernetes-manifests.ts";
-import { parse } from "./chart.ts";
+import { CHART, parse } from "./chart.ts";
 
 const K8S = join(import.meta.dirname, "..", "..", "k8s");
 
@@ -31,6 +32,14 @@ test.each(["kind", "production"] as const)(
   },
 );
 
+test("the chart's README has all values with their defaults", () => {
+  const readme = readFileSync(join(CHART, "README.md"), "utf8");
+  expect(readme).toBe(chartReadme());
+  expect(readme).toContain(
+    "| `services.photo.replicas` | `1` | One replica by default, since photos are on a volume. |",
+  );
+});
+
 test("its README shows how each secret that is named is made", async () => {
   expect(existsSync(join(K8S, "README.md"))).toBe(true);
   const readme = readFileSync(join(K8S, "README.md"), "utf8");
@@ -41,6 +50,8 @@ test("its README shows how each secret that is named is made", async () => {
     ];
     const named = new Set(names.map(([, key, volume]) => key ?? volume));
     expect(named.size).toBeGreaterThanOrEqual(6);
-    for (const name of named) expect(readme).toContain(`create secret generic ${name} `);
+    for (const name of named) {
+      expect(readme).toMatch(new RegExp(`create secret (generic|tls) ${name} `));
+    }
   }
 });
