@@ -6,10 +6,15 @@ import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
 
 export const MAX_TEXT = 2_000;
 
+/** Six bytes each in JSON: of texts that are full of them, a page would be more than NATS carries in one message. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
 export const MessageText = z
   .string()
   .max(MAX_TEXT)
   .refine((text) => text.trim() !== "", "must not be empty")
+  .refine((text) => !CONTROL.test(text), "must not have control characters but tabs and line ends")
   // Half a surrogate pair can't be kept as UTF-8.
   .refine((text) => text.isWellFormed(), "must be well-formed Unicode");
 
@@ -62,8 +67,11 @@ export const Entry = z.object({ seq: z.int().min(1), frame: z.string(), left: z.
 /** Published when a room is gone: nothing comes any more. */
 export const Closing = z.object({ closed: z.literal(true) });
 
-/** What others who read along are told, and what is not kept. `frame` goes to the clients of all users but `from`. */
-export const Signal = z.object({ from: z.string(), frame: z.string() });
+/**
+ * What others who read along are told, and what is not kept. `frame` goes to the clients of all users but `from`, once the log
+ * was delivered up to the seq `behind`: by then whoever was removed before is not among them.
+ */
+export const Signal = z.object({ from: z.string(), behind: z.int().min(0), frame: z.string() });
 
 const conversation = z.string();
 const changed = {
@@ -107,7 +115,7 @@ export const TailSeq = z.strictObject({ conversation: ConversationIdSchema, seq 
 
 export type Closing = z.output<typeof Closing>;
 export type ConversationState = z.output<typeof ConversationState>;
-export type TailSeq = z.input<typeof TailSeq>;
+export type TailSeq = z.output<typeof TailSeq>;
 export type Signal = z.output<typeof Signal>;
 export type Chat = z.output<typeof Chat>;
 export type ChatSummary = z.output<typeof ChatSummary>;
@@ -254,12 +262,15 @@ export const chatContract = defineContract({
     }),
     result: z.object({ entries: z.array(Entry) }),
   },
-  /** For gateways: which of these conversations go further than `seq`. One read, however many they are. */
+  /** For gateways: which of these conversations go further than `seq`, and which are gone. Two reads, however many they are. */
   "v1.chat.compareTails": {
     audience: "services",
     idempotent: true,
     params: z.strictObject({ tails: z.array(TailSeq).max(MAX_TAILS) }),
-    result: z.object({ further: z.array(TailSeq).describe("only those, each with a seq that it reaches") }),
+    result: z.object({
+      further: z.array(TailSeq).describe("only those, each with a seq that it reaches"),
+      gone: z.array(ConversationIdSchema),
+    }),
   },
 });
 

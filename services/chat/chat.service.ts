@@ -19,6 +19,7 @@ import { UserDeleted } from "../auth/auth.contract.ts";
 import { RoomDeleted } from "../rooms/rooms.contract.ts";
 import { Access } from "./access.ts";
 import { Activity } from "./activity.ts";
+import { ActivitySweep } from "./activity-sweep.ts";
 import { type ChatSignal, type Closing, chatContract, type Signal } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
 import { ChatList } from "./chat-list.ts";
@@ -35,12 +36,13 @@ type ChatService = WithCollections<typeof chatCollections> &
   WithBus & {
     access: Access;
     activity: Activity;
+    activitySweep: ActivitySweep;
     chats: DirectChats;
     log: MessageLog;
     markers: ReadMarkers;
     list: ChatList;
-    /** Tells the others who read along. */
-    signal(conversation: ConversationId, from: UserId, signal: ChatSignal): Promise<void>;
+    /** Tells the others who read along. @param tail as it is now: those who left before it are not among them */
+    signal(conversation: ConversationId, from: UserId, tail: Tail, signal: ChatSignal): Promise<void>;
   };
 
 /** Of the question who may write, which others wait behind. */
@@ -58,6 +60,7 @@ export default defineService<ChatService>({
       name: "edits and deletions that were not applied",
       run: ({ log }, signal) => log.changes.settleAll(signal),
     }),
+    sweep<ChatService>({ name: "lists of conversations", run: ({ activitySweep }) => activitySweep.run() }),
   ],
   metadata: { needs: ["v1.users", "v1.rooms", "v1.social"] },
 
@@ -109,24 +112,30 @@ export default defineService<ChatService>({
         return messageOf(await deleteMessage(this.log, id, { sender, nonce, target: seq }));
       },
       async "v1.chat.listMessages"(ctx) {
-        await this.access.assertRecentReader(ctx.params.id, callerOf(ctx).id);
-        return readHistory(this.log, ctx.params.id, ctx.params);
+        const { id: user } = callerOf(ctx);
+        await this.access.assertRecentReader(ctx.params.id, user);
+        const page = await readHistory(this.log, ctx.params.id, ctx.params);
+        // Again: the read may have taken longer than the answer is good for.
+        await this.access.assertRecentReader(ctx.params.id, user);
+        return page;
       },
       async "v1.chat.markRead"(ctx) {
         const { id, seq } = ctx.params;
         const { id: user } = callerOf(ctx);
         await this.access.assertRecentReader(id, user);
-        const read = await this.markers.markRead(this.log, id, user, seq);
+        const tail = await this.log.readTail(id);
+        const read = await this.markers.markRead(this.log, id, user, { seq, tail });
         const isNews = this.markers.isNews(id, user, read.seq);
         if (isNews)
-          await this.signal(id, user, { op: "read", conversation: id, user_id: user, seq: read.seq });
+          await this.signal(id, user, tail, { op: "read", conversation: id, user_id: user, seq: read.seq });
         return read;
       },
       async "v1.chat.signalTyping"(ctx) {
         const { id } = ctx.params;
         const { id: user } = callerOf(ctx);
         await this.access.assertRecentReader(id, user);
-        await this.signal(id, user, { op: "typing", conversation: id, user_id: user });
+        const tail = await this.log.readTail(id);
+        await this.signal(id, user, tail, { op: "typing", conversation: id, user_id: user });
         return null;
       },
       async "v1.chat.authorizeSubscription"(ctx) {
@@ -150,6 +159,7 @@ export default defineService<ChatService>({
         // No nonce of a client has a colon.
         const draft = { type, sender: user_id, nonce: `${type}:${membership}` } as const;
         const entry = await this.log.append(id, draft);
+        if (entry.seq === 1) await this.activity.open(id);
         if (type === "join") await this.markers.advance(id, user_id, entry);
         return { seq: entry.seq };
       },
@@ -162,8 +172,7 @@ export default defineService<ChatService>({
         return { entries: entries.map(publishedOf) };
       },
       async "v1.chat.compareTails"(ctx) {
-        const next = await this.log.findNext(ctx.params.tails);
-        return { further: next.map(({ conversation, seq }) => ({ conversation, seq })) };
+        return this.log.compare(ctx.params.tails);
       },
     },
     // In steady state one process writes a conversation; correctness does not depend on it.
@@ -210,9 +219,9 @@ export default defineService<ChatService>({
       this.activity
         .catchUp(this.log, conversation, tail)
         .catch((error: unknown) => this.logger.debug("A conversation's activity was not mended.", error));
-    this.signal = async (conversation, from, signal) => {
+    this.signal = async (conversation, from, { seq }, signal) => {
       if (!(await this.access.maySignal(conversation, from))) return;
-      const published: Signal = { from, frame: JSON.stringify(signal) };
+      const published: Signal = { from, behind: seq, frame: JSON.stringify(signal) };
       this.bus.publish(conversationSubject(conversation), JSON.stringify(published));
     };
     this.log = new MessageLog(messages, {
@@ -221,5 +230,6 @@ export default defineService<ChatService>({
       refusals: (conversation, users) => this.access.refusals(conversation, users),
       onTail: (conversation, tail) => void catchUp(conversation, tail),
     });
+    this.activitySweep = new ActivitySweep(this.collections, this.activity, this.log);
   },
 });

@@ -37,6 +37,8 @@ export interface EntryDocument {
   nonce_key: string;
   /** Of the request as it was first made. */
   digest: string;
+  /** Of what history shows, which is all but edits and deletions: its own `_id`. However many of those lie between, pages cost the same. */
+  shown?: string;
   /** Of an edit or a deletion: the `_id` of the message that it changes. */
   target?: string;
   /** Of an edit or a deletion, until it was applied to its target: its own `_id`. */
@@ -77,6 +79,7 @@ export const chatCollections = {
     name: "messages",
     indexes: [
       { fields: ["nonce_key"], unique: true },
+      { fields: ["shown"] },
       { fields: ["target"] },
       { fields: ["owed"] },
       { fields: ["sender_id"] },

@@ -17,7 +17,7 @@ export interface ChatDocuments {
 
 /**
  * Messages stay, without their author's name. A direct chat stays for the other one; one that nobody is in goes.
- * @param onLeft told of each direct chat that the user was in
+ * @param onLeft told of each direct chat that the user has left
  */
 export async function forgetUser(
   documents: ChatDocuments,
@@ -64,7 +64,6 @@ async function leaveChats(
     const found = await chats.find({ user_ids: user }, { limit: PORTION });
     if (found.length === 0) return;
     for (const { _id, pair, user_ids } of found) {
-      onLeft(_id);
       if (user_ids.length === 1) {
         // The last one: as long as the chat is there, this can be repeated.
         await dropLog(documents, _id);
@@ -73,6 +72,7 @@ async function leaveChats(
         // Where the other one goes at the same time, one of the two is the last.
         await chats.updateOne({ _id, pair }, { $pull: { user_ids: user }, $set: { pair: _id } });
       }
+      onLeft(_id);
     }
   }
 }

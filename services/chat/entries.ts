@@ -20,9 +20,6 @@ export type Change = EntryDocument & { type: "edit" | "delete"; target: string }
 
 export const isChange = (entry: EntryDocument): entry is Change => entry.target !== undefined;
 
-/** What history shows. */
-export const SHOWN = ["message", "join", "leave"] as const;
-
 /** What the next entry follows from. */
 export interface Tail {
   seq: number;
@@ -49,7 +46,7 @@ export function entryAfter(tail: Tail, conversation: ConversationId, draft: Draf
     messages: tail.messages + (draft.type === "message" ? 1 : 0),
     nonce_key: nonceKey(conversation, draft),
     digest: digestOf(draft),
-    ...("target" in draft ? { target: entryId(conversation, draft.target), owed: _id } : {}),
+    ...("target" in draft ? { target: entryId(conversation, draft.target), owed: _id } : { shown: _id }),
   };
 }
 

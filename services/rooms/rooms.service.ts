@@ -84,7 +84,12 @@ export default defineService<RoomsService>({
       const { room, member } = await standing(this, ctx.params.id, user);
       // A private room is there for members alone; who is being removed from one must not come in again.
       if (member) return memberOf(room, await this.memberships.settle(member));
-      return memberOf(room, (await this.memberships.enter(room._id, user)).member);
+      const { member: entered, isNew } = await this.memberships.enter(room._id, user);
+      const now = isNew ? await this.rooms.find(room._id) : room;
+      if (now && !now.is_private) return memberOf(now, entered);
+      // It was closed to others, or deleted, in the meantime.
+      if (isNew) await this.memberships.end(entered);
+      throw noSuchRoom();
     },
     async "v1.rooms.leaveRoom"(ctx) {
       const own = await standing(this, ctx.params.id, callerOf(ctx).id);

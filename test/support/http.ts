@@ -38,7 +38,7 @@ export async function request<T = Record<string, unknown>>(
       ...headers,
     },
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(60_000),
   });
   const streams = isStream(answer.headers.get("content-type"));
   if (streams) await answer.body?.cancel();
