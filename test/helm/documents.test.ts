@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
+import { parse as parseYaml } from "yaml";
+import { loadConfig } from "../../lib/config.ts";
 import { directoryKeyRing } from "../../lib/keys.ts";
 import { program, run } from "../../scripts/helm.ts";
 import { parse } from "./chart.ts";
@@ -58,4 +60,37 @@ test("the secrets of k8s/README.md are made as it says, and its keys are good", 
   for (const password of passwords) expect(password).toMatch(/^p[0-9a-f]{40}$/);
   expect(directoryKeyRing(folder).signing()).toMatchObject({ kid: "1", algorithm: "ES256" });
   rmSync(folder, { recursive: true });
+});
+
+test("compose.yaml gives a configuration that Veche starts with, and the chart's own servers", async () => {
+  const { services } = parseYaml(readFileSync(join(ROOT, "compose.yaml"), "utf8"), { merge: true });
+  for (const name of ["veche", "schema"]) {
+    expect(services[name]).toMatchObject({ read_only: true, cap_drop: ["ALL"] });
+    const { JWT_SECRET, REFRESH_SECRET, ...env } = services[name].environment;
+    const given = (text: string) => /:-(.*)\}$/.exec(text)?.[1] ?? "";
+    const config = loadConfig({
+      ...env,
+      NODE_ENV: "production",
+      JWT_SECRET: given(JWT_SECRET),
+      REFRESH_SECRET: given(REFRESH_SECRET),
+    });
+    expect(config.cluster).toBe(true);
+  }
+  const values = parseYaml(readFileSync(join(ROOT, "helm/veche/values.yaml"), "utf8"));
+  for (const server of ["nats", "mongodb", "redis"]) {
+    expect(services[server].image).toBe(values[server].bundled.image);
+  }
+});
+
+test("the image has what runs, and nothing of the tests", () => {
+  const kept = readFileSync(join(ROOT, ".dockerignore"), "utf8").split("\n");
+  for (const folder of ["lib", "mixins", "services", "clients", "scripts"])
+    expect(kept).toContain(`!${folder}`);
+  const dockerfile = readFileSync(join(ROOT, "Dockerfile"), "utf8");
+  expect(dockerfile).toMatch(/^ARG BASE=node:24-bookworm-slim$/m);
+  const uid = Number(/^USER (\d+):\d+$/m.exec(dockerfile)?.[1]);
+  expect(uid).toBe(1000);
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const chart = parseYaml(readFileSync(join(ROOT, "helm/veche/Chart.yaml"), "utf8"));
+  expect([chart.appVersion, /^ARG VERSION=(.+)$/m.exec(dockerfile)?.[1]]).toEqual([version, version]);
 });
