@@ -16,6 +16,8 @@ import { trace } from "./mixins/mesh/trace.ts";
 import { transporterWatch } from "./mixins/mesh/transporter-watch.ts";
 import { BuiltInValidator, checkParams } from "./mixins/mesh/zod-validator.ts";
 import { provideRuntime } from "./mixins/runtime.ts";
+import { schemaWait } from "./mixins/schema/schema-wait.ts";
+import { schemaSteps } from "./mixins/schema/steps.ts";
 
 export default function brokerOptions(config: Config, keys: KeyRing): BrokerOptions {
   registerSharding();
@@ -93,6 +95,7 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
       { name: "Runtime", created: provide },
       transporterWatch(),
       healthServer(),
+      schemaWait(schemaSteps),
       durableEvents(config),
     ],
 

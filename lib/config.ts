@@ -25,6 +25,7 @@ export const Variables = z.object({
   NATS_TLS_CA: optional(z.string()),
   NATS_TLS_CERT: optional(z.string()),
   NATS_TLS_KEY: optional(z.string()),
+  STREAM_REPLICAS: optional(integer(1, 5)),
   MONGO_URL: optional(url("mongodb:", "mongodb+srv:")),
   REDIS_URL: optional(url("redis:", "rediss:")),
 
@@ -96,14 +97,14 @@ const SIGNING = ["session", "users", "photo", "posts"];
 
 /**
  * @param environment usually `process.env`
- * @param guest a process of the cluster that runs no service, and so needs neither database nor secrets
+ * @param guest a process of the cluster, or one with its database, that runs no service, and so needs no secrets
  * @throws ConfigError with one line for each wrong variable, all of them at once
  */
 export function loadConfig(environment: Environment, guest = false): Config {
   const parsed = readVariables(Variables, environment);
   const cluster = parsed.NATS_URL !== undefined;
   const needs = cluster ? clusterProblems(parsed) : signingProblems(parsed);
-  const problems = cluster && guest ? [] : needs;
+  const problems = guest && (cluster || parsed.MONGO_URL) ? [] : needs;
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     ...parsed,

@@ -77,9 +77,19 @@ export class Accounts {
   /** Takes back a registration that did not come to its end. What it left elsewhere is the caller's to remove. */
   async discard(id: UserId): Promise<void> {
     const account = await this.#accounts.findById(id);
-    if (account?.state !== "registering") return;
-    await this.#claims.releaseAll(account, [...CLAIMED]);
-    await this.#accounts.deleteOne({ _id: id, state: "registering" });
+    const abandoned = account && (await this.abandon(account));
+    if (!abandoned) return;
+    await this.#claims.releaseAll(abandoned, [...CLAIMED]);
+    await this.#accounts.deleteOne({ _id: id, state: "discarding" });
+  }
+
+  /** From here on a registration can't come to its end. @returns null where it has, or has moved on since it was read */
+  abandon({ _id, state, unsettled_since }: AccountDocument): Promise<AccountDocument | null> {
+    if (state !== "registering" && state !== "discarding") return Promise.resolve(null);
+    return this.#accounts.findOneAndUpdate(
+      { _id, state, unsettled_since: unsettled_since ?? null },
+      { $set: { state: "discarding" } },
+    );
   }
 
   async find(id: UserId): Promise<ActiveAccount | undefined> {

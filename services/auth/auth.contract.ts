@@ -3,8 +3,9 @@ import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { MAX_LIMIT } from "../../lib/cursors.ts";
 import { UserIdSchema } from "../../lib/ids.ts";
-import { PasswordSchema } from "../../lib/passwords.ts";
-import { DisplayName, NicknameSchema } from "../users/users.contract.ts";
+import { BcryptHashSchema, PasswordSchema } from "../../lib/passwords.ts";
+import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
+import { DisplayName, ImportedProfile, NicknameSchema } from "../users/users.contract.ts";
 
 /** Kept in lower case: one mailbox, one account. */
 export const EmailSchema = z
@@ -46,6 +47,16 @@ const changeable = {
   username: UsernameSchema.optional(),
   new_password: PasswordSchema.optional(),
 };
+
+/** An account of an older system. `username` and `nickname` as that system has them; a nickname that is taken is left out. */
+export const ImportedAccount = z.strictObject({
+  user_id: UserIdSchema,
+  email: EmailSchema,
+  username: UsernameSchema.optional(),
+  password_hash: BcryptHashSchema.describe("of the password itself"),
+  created_at: ImportedTime,
+  profile: ImportedProfile.omit({ user_id: true, created_at: true }).default({}),
+});
 
 export const authContract = defineContract({
   "v1.auth.register": {
@@ -167,6 +178,28 @@ export const authContract = defineContract({
     idempotent: true,
     params: z.strictObject({ email: EmailSchema, role: z.enum(["user", "admin"]) }),
     result: Account,
+  },
+  /** For the import: in the order of the accounts. Refused is what another has already; that one is left as it is. */
+  "v1.auth.importAccounts": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ accounts: z.array(ImportedAccount).min(1).max(MAX_RECORDS) }),
+    result: z.object({
+      outcomes: z.array(
+        z.object({
+          outcome: z.enum(["made", "there", "refused"]),
+          reason: z.string().optional(),
+          nickname_taken: z.boolean().optional(),
+        }),
+      ),
+    }),
+  },
+  /** For the import: which of some accounts can be signed in to. */
+  "v1.auth.listActive": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ user_ids: z.array(UserIdSchema).max(MAX_RECORDS) }),
+    result: z.object({ user_ids: z.array(z.string()) }),
   },
   /** Whether an account is there and not being deleted; for handlers of late events. */
   "v1.auth.isActive": {

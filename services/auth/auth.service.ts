@@ -18,6 +18,7 @@ import { authContract } from "./auth.contract.ts";
 import { type AccountDocument, authCollections } from "./auth.store.ts";
 import { Deletions } from "./deletion.ts";
 import { endSessions } from "./ending-sessions.ts";
+import { ImportedAccounts } from "./importing.ts";
 import { SignIn } from "./sign-in.ts";
 import { type RedisClient, SignInGuard } from "./sign-in-guard.ts";
 import { sweepAccounts } from "./sweep-accounts.ts";
@@ -129,6 +130,19 @@ export default defineService<AuthService>({
       await endSessions(ctx, this.accounts, account);
       await forget(this.broker, ["v1.users.getMe", account._id]);
       return shown(account);
+    },
+    async "v1.auth.importAccounts"(ctx) {
+      const imported = new ImportedAccounts(
+        this.collections.accounts,
+        this.claims,
+        this.accounts,
+        (profiles) => call(ctx, "v1.users.importProfiles", { profiles }),
+      );
+      return { outcomes: await imported.make(ctx.params.accounts) };
+    },
+    async "v1.auth.listActive"(ctx) {
+      const found = await this.collections.accounts.findByIds(ctx.params.user_ids);
+      return { user_ids: found.filter(({ state }) => state === "active").map(({ _id }) => _id) };
     },
     async "v1.auth.isActive"(ctx) {
       return { active: (await this.accounts.find(ctx.params.user_id)) !== undefined };

@@ -37,9 +37,14 @@ export class Activity {
   async note(message: EntryDocument): Promise<void> {
     const { conversation, sender_id } = message;
     await Promise.all([
-      this.#advancing.to(conversation, message),
+      this.advance(message),
       sender_id === null ? undefined : this.#markers.advance(conversation, sender_id, message),
     ]);
+  }
+
+  /** As `note`, but for the read marker. */
+  advance(message: EntryDocument): Promise<void> {
+    return this.#advancing.to(message.conversation, message);
   }
 
   /** Somebody has seen this tail: whoever wrote it may have died before `note`. */

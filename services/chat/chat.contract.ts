@@ -4,6 +4,7 @@ import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
 import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
 import { textOf } from "../../lib/text.ts";
+import { ImportedTime } from "../imports/imports.contract.ts";
 
 export const MAX_TEXT = 2_000;
 
@@ -236,6 +237,7 @@ export const chatContract = defineContract({
       user_id: UserIdSchema,
       type: z.enum(["join", "leave"]),
       membership: z.uuid().describe("of this stay: who comes back has another"),
+      at: ImportedTime.optional().describe("where it was before now"),
     }),
     result: z.object({ seq }),
   },

@@ -22,12 +22,14 @@ import { Activity } from "./activity.ts";
 import { ActivitySweep } from "./activity-sweep.ts";
 import { type ChatSignal, type Closing, chatContract, type Signal } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
+import { chatImportContract } from "./chat-import.contract.ts";
 import { ChatList } from "./chat-list.ts";
 import { dropLog, forgetUser } from "./departures.ts";
 import { chatOf, DirectChats } from "./direct-chats.ts";
 import { deleteMessage, editMessage } from "./editing.ts";
 import { messageOf, publishedOf, type Tail } from "./entries.ts";
 import { readHistory } from "./history.ts";
+import { importEntries } from "./importing.ts";
 import { MessageLog } from "./message-log.ts";
 import { ReadMarkers } from "./read-markers.ts";
 import { lastBefore } from "./since.ts";
@@ -48,6 +50,8 @@ type ChatService = WithCollections<typeof chatCollections> &
 /** Of the question who may write, which others wait behind. */
 const WITHIN = { timeout: 2_000 };
 
+const contract = { ...chatContract, ...chatImportContract };
+
 const byConversation = shardedBy("id");
 
 export default defineService<ChatService>({
@@ -64,8 +68,8 @@ export default defineService<ChatService>({
   ],
   metadata: { needs: ["v1.users", "v1.rooms", "v1.social"] },
 
-  actions: implement<typeof chatContract, ChatService>(
-    chatContract,
+  actions: implement<typeof contract, ChatService>(
+    contract,
     {
       async "v1.chat.createDirectChat"(ctx) {
         const { participant_id } = ctx.params;
@@ -155,13 +159,19 @@ export default defineService<ChatService>({
         return { seq: tail.seq, after };
       },
       async "v1.chat.appendMembership"(ctx) {
-        const { id, user_id, type, membership } = ctx.params;
+        const { id, user_id, type, membership, at } = ctx.params;
         // No nonce of a client has a colon.
-        const draft = { type, sender: user_id, nonce: `${type}:${membership}` } as const;
+        const draft = { type, sender: user_id, nonce: `${type}:${membership}`, at } as const;
         const entry = await this.log.append(id, draft);
         if (entry.seq === 1) await this.activity.open(id);
         if (type === "join") await this.markers.advance(id, user_id, entry);
         return { seq: entry.seq };
+      },
+      async "v1.chat.importChats"(ctx) {
+        return { chats: await this.chats.import(ctx.params.chats) };
+      },
+      async "v1.chat.importEntries"(ctx) {
+        return { is_new: await importEntries(this, ctx.params.system, ctx.params.entries) };
       },
       async "v1.chat.summarizeRooms"(ctx) {
         return { rooms: await this.list.ofRooms(ctx.params.user_id, ctx.params.ids) };
@@ -181,6 +191,7 @@ export default defineService<ChatService>({
       "v1.chat.editMessage": byConversation,
       "v1.chat.deleteMessage": byConversation,
       "v1.chat.appendMembership": byConversation,
+      "v1.chat.importEntries": shardedBy("system"),
     },
   ),
 

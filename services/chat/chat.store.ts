@@ -32,7 +32,7 @@ export interface EntryDocument {
   messages: number;
   /**
    * `<conversation>.<sender>.<nonce>`; the entry's `_id` once the sender's account was deleted. Of `join` and `leave`
-   * `<conversation>.<type>:<membership>`.
+   * `<conversation>.<type>:<membership>`, and of imported messages `<conversation>.import:<system>.<id there>`.
    */
   nonce_key: string;
   /** Of the request as it was first made. */
@@ -93,6 +93,9 @@ const SEQ_DIGITS = 16;
 
 export const entryId = (conversation: ConversationId, seq: number): string =>
   `${conversation}.${String(seq).padStart(SEQ_DIGITS, "0")}`;
+
+/** Not of one who sent it: no nonce of a client has a colon. */
+export const isOfSystem = (nonceKey: string): boolean => nonceKey.includes(":");
 
 export const activityKey = (conversation: ConversationId, time: number): string =>
   `${String(time).padStart(16, "0")}.${conversation}`;

@@ -4,7 +4,13 @@
  */
 import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
-import type { ChatDocument, EntryDocument, ReadMarkerDocument, RoomHeadDocument } from "./chat.store.ts";
+import {
+  type ChatDocument,
+  type EntryDocument,
+  isOfSystem,
+  type ReadMarkerDocument,
+  type RoomHeadDocument,
+} from "./chat.store.ts";
 
 const PORTION = 100;
 
@@ -45,9 +51,9 @@ const within = (conversation: ConversationId) => ({ $gte: `${conversation}.`, $l
 async function anonymize(messages: Collection<EntryDocument>, user: UserId): Promise<void> {
   for (;;) {
     const written = await messages.find({ sender_id: user }, { limit: PORTION });
-    for (const { _id, type, nonce_key } of written) {
-      // Nobody can send that nonce again; but the system may append again that somebody joined or left.
-      const key = type === "join" || type === "leave" ? nonce_key : _id;
+    for (const { _id, nonce_key } of written) {
+      // Nobody can send that nonce again; but the system may append again what it knows by one of its own.
+      const key = isOfSystem(nonce_key) ? nonce_key : _id;
       await messages.updateOne({ _id, sender_id: user }, { $set: { sender_id: null, nonce_key: key } });
     }
     if (written.length < PORTION) return;

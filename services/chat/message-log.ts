@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { alreadyExists } from "../../lib/errors.ts";
 import type { ConversationId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
+import { type Appended, appendOld, type Placed } from "./appending-old.ts";
 import { Changes } from "./changes.ts";
 import type { TailSeq } from "./chat.contract.ts";
 import { type EntryDocument, entryId } from "./chat.store.ts";
@@ -62,6 +63,15 @@ export class MessageLog {
       // Whoever came meanwhile has found the same one.
       if (writer.idle && this.#writers.get(conversation) === writer) this.#writers.delete(conversation);
     }
+  }
+
+  /**
+   * Appends what was elsewhere before, of any conversations, each behind its log. What is there already stays, and is not told
+   * again. Nothing is published: there may be millions, and who listens sees from its tail that the log goes further.
+   * @param drafts at most 1000, of imported messages and joins
+   */
+  appendOld(drafts: Placed[]): Promise<Appended> {
+    return appendOld(this.#log, drafts);
   }
 
   find(conversation: ConversationId, seq: number): Promise<EntryDocument | null> {

@@ -4,6 +4,7 @@ import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { offsetParams, pageParams } from "../../lib/cursors.ts";
 import { PhotoIdSchema, PostIdSchema, UserIdSchema } from "../../lib/ids.ts";
 import { textOf } from "../../lib/text.ts";
+import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 import { UploadSchema } from "../photo/photo.contract.ts";
 
 export const MAX_TEXT = 5_000;
@@ -49,6 +50,14 @@ const wanted = {
     .optional()
     .describe("words that must all be in the text; the last one may be how a word begins"),
 };
+
+/** A post of an older system. Those have no images here: their bytes are not in that system's database. */
+export const ImportedPost = z.strictObject({
+  id: PostIdSchema,
+  author: UserIdSchema,
+  text: text.refine(hasText, "must not be empty"),
+  created_at: ImportedTime,
+});
 
 export const postsContract = defineContract({
   "v1.posts.createPost": {
@@ -114,6 +123,13 @@ export const postsContract = defineContract({
     idempotent: true,
     params: z.strictObject(pageParams),
     result: page,
+  },
+  /** For the import: in the order of the posts. */
+  "v1.posts.importPosts": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ posts: z.array(ImportedPost).min(1).max(MAX_RECORDS) }),
+    result: z.object({ outcomes: z.array(z.object({ outcome: z.enum(["made", "there"]) })) }),
   },
   /** Whether a photo is the image of a post of the user's. */
   "v1.posts.holdsImage": {

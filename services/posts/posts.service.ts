@@ -81,6 +81,11 @@ export default defineService<PostsService>({
       const source = feedOf(this.collections.posts, this.lists, () => followedBy(ctx));
       return page(this, ctx, "feed", source);
     },
+    async "v1.posts.importPosts"(ctx) {
+      const { posts } = ctx.params;
+      const made = await this.posts.import(posts);
+      return { outcomes: posts.map(({ id }) => ({ outcome: made.has(id) ? "made" : "there" })) };
+    },
     async "v1.posts.holdsImage"(ctx) {
       return { holds: await this.posts.holds(ctx.params.user_id, ctx.params.photo_id) };
     },

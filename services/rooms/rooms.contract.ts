@@ -4,6 +4,7 @@ import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { pageParams } from "../../lib/cursors.ts";
 import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
 import { ConversationState } from "../chat/chat.contract.ts";
+import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 
 /** How many users `checkMembers` is asked about at once: as many as messages go out in one batch. */
 export const MAX_CHECKED = 256;
@@ -66,6 +67,16 @@ const Entered = RoomMember.extend({
 });
 
 const id = ConversationIdSchema;
+
+export const ImportedRoom = z.strictObject({
+  id,
+  name: RoomName,
+  owner_id: UserIdSchema,
+  is_private: z.boolean(),
+  created_at: ImportedTime,
+});
+
+export const ImportedMember = z.strictObject({ room_id: id, user_id: UserIdSchema, joined_at: ImportedTime });
 
 export const roomsContract = defineContract({
   "v1.rooms.createRoom": {
@@ -159,6 +170,40 @@ export const roomsContract = defineContract({
     idempotent: true,
     params: z.strictObject({ id, user_id: UserIdSchema, role: Role }),
     result: RoomMember,
+  },
+  /** For the import: in the order of the rooms. Refused is a name that another has. */
+  "v1.rooms.importRooms": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ rooms: z.array(ImportedRoom).min(1).max(MAX_RECORDS) }),
+    result: z.object({
+      outcomes: z.array(
+        z.object({ outcome: z.enum(["made", "there", "refused"]), reason: z.string().optional() }),
+      ),
+    }),
+  },
+  /** For the import: in the order of the members. Who gets a `membership` owes its `join`: append it, then settle. */
+  "v1.rooms.importMembers": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ members: z.array(ImportedMember).min(1).max(MAX_RECORDS) }),
+    result: z.object({
+      members: z.array(
+        z.object({ is_new: z.boolean(), membership: z.string().nullable(), joined_at: z.int() }),
+      ),
+    }),
+  },
+  /** For the import: the `join` of these is in the log. */
+  "v1.rooms.settleMembers": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({
+      members: z
+        .array(z.strictObject({ room_id: id, user_id: UserIdSchema, membership: z.uuid() }))
+        .min(1)
+        .max(MAX_RECORDS),
+    }),
+    result: z.null(),
   },
   /** Who of the users is in a room at this moment. Never answered from a cache. */
   "v1.rooms.checkMembers": {

@@ -14,6 +14,7 @@ import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
 import { UserDeleted } from "../auth/auth.contract.ts";
 import { leaveAll } from "./departures.ts";
+import { importMembers, importRooms } from "./importing.ts";
 import { Memberships, SETTLED_AFTER_MS } from "./memberships.ts";
 import { RoomLists } from "./room-lists.ts";
 import { type RoomSignal, roomsContract } from "./rooms.contract.ts";
@@ -175,6 +176,18 @@ export default defineService<RoomsService>({
       if (role !== "owner") return memberOf(room, await this.memberships.setRole(member, role));
       return memberOf({ ...room, owner_id: user_id }, await this.rooms.handOver(room, caller, member));
     },
+    "v1.rooms.importRooms"(ctx) {
+      return importRooms(this.rooms, ctx.params.rooms);
+    },
+    "v1.rooms.importMembers"(ctx) {
+      return importMembers(this.memberships, ctx.params.members);
+    },
+    async "v1.rooms.settleMembers"(ctx) {
+      await this.memberships.settleAll(
+        ctx.params.members.map(({ room_id: room, ...rest }) => ({ room, ...rest })),
+      );
+      return null;
+    },
     async "v1.rooms.checkMembers"(ctx) {
       const { id, user_ids } = ctx.params;
       const [room, members] = await Promise.all([
@@ -203,8 +216,11 @@ export default defineService<RoomsService>({
     const { STALE_AFTER_MS: patience } = runtimeOf(this.broker).config;
     this.memberships = new Memberships(
       members,
-      (type, { room, user_id, membership }) =>
-        call(this.broker, "v1.chat.appendMembership", { id: room, user_id, type, membership }),
+      (type, { room, user_id, membership, joined_at }) =>
+        call(this.broker, "v1.chat.appendMembership", {
+          ...{ id: room, user_id, type, membership },
+          ...(type === "join" ? { at: joined_at } : {}),
+        }),
       patience,
     );
     const tellDeleted = (room_id: ConversationId) => publish(this.broker, "room.deleted", { room_id });

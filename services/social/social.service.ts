@@ -12,6 +12,7 @@ import { sweep } from "../../mixins/sweep.ts";
 import { UserDeleted } from "../auth/auth.contract.ts";
 import { Counts } from "./counts.ts";
 import { Edges } from "./edges.ts";
+import { importTies } from "./importing.ts";
 import { Lists } from "./lists.ts";
 import { Mending } from "./mending.ts";
 import * as rules from "./pair.ts";
@@ -113,6 +114,9 @@ export default defineService<SocialService>({
     },
     "v1.social.blockedAmong"(ctx) {
       return this.lists.blockedAmong(ctx.params.user_id, ctx.params.others);
+    },
+    async "v1.social.importTies"(ctx) {
+      return { outcomes: await importTies(this.pairs, ctx.params.ties) };
     },
     async "v1.social.listFollowedIds"(ctx) {
       const { user_id, ...page } = ctx.params;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
 import { PhotoIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 import { Photo, UploadSchema } from "../photo/photo.contract.ts";
 
 /** The public handle. */
@@ -63,6 +64,13 @@ const clearable = z.strictObject(
     ]),
   ) as { [F in keyof typeof editable]: z.ZodOptional<z.ZodNullable<(typeof editable)[F]>> },
 );
+
+/** What an older system says of a user. Without `created_at` it is new. */
+export const ImportedProfile = z.strictObject({
+  user_id: UserIdSchema,
+  ...changes.shape,
+  created_at: ImportedTime.optional(),
+});
 
 export const usersContract = defineContract({
   "v1.users.createProfile": {
@@ -151,6 +159,15 @@ export const usersContract = defineContract({
     idempotent: true,
     params: z.strictObject({ user_id: UserIdSchema }),
     result: z.null(),
+  },
+  /** For the import: makes what is missing and sets what is not set. Where a nickname is another's, there is none. */
+  "v1.users.importProfiles": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ profiles: z.array(ImportedProfile).min(1).max(MAX_RECORDS) }),
+    result: z.object({
+      profiles: z.array(z.object({ user_id: z.string(), nickname_taken: z.boolean() })),
+    }),
   },
   /** Answers the photo that was made of it. */
   "v1.users.setAvatar": {

@@ -4,7 +4,7 @@ import { call } from "../../lib/contract.ts";
 import type { PhotoId, UserId } from "../../lib/ids.ts";
 import { PhotoUrls } from "../../lib/photo-urls.ts";
 import { type ActionContext, callerOf, implement } from "../../mixins/actions.ts";
-import { cachedBy, forget, forgetting } from "../../mixins/cached.ts";
+import { type Cached, cachedBy, forget, forgetting } from "../../mixins/cached.ts";
 import { Claims } from "../../mixins/claims.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
 import { consume, publish } from "../../mixins/durable-events/durable-events.ts";
@@ -15,12 +15,14 @@ import { UserDeleted } from "../auth/auth.contract.ts";
 import { keepUpload, PhotoDeleted } from "../photo/photo.contract.ts";
 import { hiddenFrom } from "../social/social.contract.ts";
 import { Avatars } from "./avatars.ts";
+import { ImportedProfiles } from "./importing.ts";
 import { noSuchUser, Profiles } from "./profiles.ts";
 import { usersContract } from "./users.contract.ts";
 import { type ProfileDocument, usersCollections } from "./users.store.ts";
 
 interface UsersService extends WithCollections<typeof usersCollections> {
   profiles: Profiles;
+  imported: ImportedProfiles;
   avatars: Avatars;
   claims: Claims<ProfileDocument>;
 }
@@ -109,6 +111,14 @@ export default defineService<UsersService>({
         await forgetProfile(this.broker, ctx.params.user_id);
         return null;
       },
+      async "v1.users.importProfiles"(ctx) {
+        const { profiles } = ctx.params;
+        const { taken, amended } = await this.imported.make(profiles);
+        if (amended.length > 0) await forgetProfile(this.broker, ...amended);
+        return {
+          profiles: profiles.map(({ user_id }) => ({ user_id, nickname_taken: taken.has(user_id) })),
+        };
+      },
       async "v1.users.setAvatar"(ctx) {
         const photo = await keepUpload(ctx, ctx.params.upload, "avatar");
         // Just made by the photo service.
@@ -149,6 +159,7 @@ export default defineService<UsersService>({
     const { profiles, nicknameClaims } = this.collections;
     this.claims = new Claims(profiles, nicknameClaims);
     this.profiles = new Profiles(profiles, this.claims, new PhotoUrls(runtimeOf(this.broker).config));
+    this.imported = new ImportedProfiles(profiles, this.claims);
     this.avatars = new Avatars(
       profiles,
       (event, payload) => publish(this.broker, event, payload),
@@ -157,8 +168,14 @@ export default defineService<UsersService>({
   },
 });
 
-const forgetProfile = (broker: ServiceBroker, id: UserId) =>
-  forget(broker, ["v1.users.readProfile", id], ["v1.users.getMe", id]);
+const forgetProfile = (broker: ServiceBroker, ...ids: UserId[]) =>
+  forget(
+    broker,
+    ...ids.flatMap((id): Cached[] => [
+      ["v1.users.readProfile", id],
+      ["v1.users.getMe", id],
+    ]),
+  );
 
 const hiddenAmong = (ctx: ActionContext<unknown>) => (others: string[]) =>
   hiddenFrom(ctx, callerOf(ctx).id, others);

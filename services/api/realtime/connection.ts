@@ -74,7 +74,8 @@ export class Connection extends LiveSocket implements Outlet {
         this.inOrder(frame.conversation, () => this.#markRead(frame));
         break;
       case "typing":
-        if (this.#subscription(frame).typesAgain()) {
+        this.#assertReads(frame.conversation);
+        if (this.host.typing.isNews(frame.conversation, this.asCaller().meta.user.id)) {
           this.inOrder(frame.conversation, () => this.#signalTyping(frame));
         }
         break;
@@ -106,10 +107,10 @@ export class Connection extends LiveSocket implements Outlet {
   }
 
   /** @throws FAILED_PRECONDITION */
-  #subscription({ conversation }: frames.FrameOf<"typing">): Subscription {
-    const subscription = this.#subscriptions?.get(conversation);
-    if (subscription?.authorized) return subscription;
-    throw failedPrecondition("Subscribe to this conversation first.");
+  #assertReads(conversation: ConversationId): void {
+    if (!this.#subscriptions?.get(conversation)?.authorized) {
+      throw failedPrecondition("Subscribe to this conversation first.");
+    }
   }
 
   async #signalTyping({ conversation }: frames.FrameOf<"typing">): Promise<void> {

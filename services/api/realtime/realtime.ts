@@ -21,10 +21,12 @@ import { EventStream, type StreamRequest } from "./event-stream.ts";
 import { Feeds } from "./feeds.ts";
 import type { Host } from "./host.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { Typing } from "./typing.ts";
 import { type Entrance, openDoor, tokenOfQuery } from "./upgrade.ts";
 import { WriteTurn } from "./write-turn.ts";
 
 const PATH = "/v1/ws";
+const OPEN = { name: "veche.realtime.connections" };
 
 /** A service with the mixin. It has `server` and `gateway` from `created` on. */
 export interface RealtimeService extends Service {
@@ -60,13 +62,17 @@ export class Realtime {
   constructor(service: RealtimeService, limits: Limits) {
     const { authentication, revocations, config } = service.gateway;
     this.#service = service;
-    this.connections = new Connections(limits, service.bus);
+    const { metrics } = service.broker;
+    metrics.register({ ...OPEN, type: "gauge", description: "WebSockets and event streams that are open" });
+    metrics.set(OPEN.name, 0);
+    this.connections = new Connections(limits, service.bus, (open) => metrics.set(OPEN.name, open));
     this.feeds = new Feeds(service.broker, service.bus, limits.tailCheckMs);
     this.#host = {
       broker: service.broker,
       feeds: this.feeds,
       limits,
       turn: new WriteTurn(),
+      typing: new Typing(),
       checkToken: (token) => authentication.ofToken(token),
       admit: (connection, user) => this.connections.admit(connection, user),
       ended: (connection) => this.connections.remove(connection),
