@@ -5,6 +5,7 @@ import { friendsBench } from "./friends.ts";
 import { historyBench } from "./history.ts";
 import { httpBench } from "./http.ts";
 import { idleBench } from "./idle.ts";
+import { importBench } from "./import.ts";
 import { searchBench } from "./search.ts";
 import { sendBench } from "./send.ts";
 import { slowBench } from "./slow.ts";
@@ -21,6 +22,7 @@ const BENCHES: Record<string, () => Promise<void>> = {
   send: sendBench,
   history: historyBench,
   upload: uploadBench,
+  import: importBench,
 };
 
 const chosen = process.argv.slice(2);

@@ -53,6 +53,14 @@ export const newPhotoId = () => makeId(0) as PhotoId;
 export const newPostId = () => makeId(0) as PostId;
 export const newSessionId = () => randomUUID() as SessionId;
 
+/**
+ * Ids of what was imported: numbered, so in the order of the import, and before all that are made by the clock, none of which
+ * they can clash with.
+ * @param number from 1; each given to one thing only
+ * @param kind as the last bit tells it
+ */
+export const importedId = (number: number, kind: 0 | 1): string => kept(String(number * 2 + kind));
+
 export const isRoom = (id: ConversationId): boolean => Number(id.at(-1)) % 2 === 1;
 
 /** When an id was made, in milliseconds since 1970. */

@@ -54,7 +54,7 @@ test("kill -9 of a process by itself loses nothing that it acknowledged", async 
 
   await veche.remove();
   removeDirectory(directory);
-}, 60_000);
+});
 
 test("SIGTERM under load: what is under way is answered, and the process ends with 0", async () => {
   const directory = makeDirectory("embedded");
@@ -76,4 +76,4 @@ test("SIGTERM under load: what is under way is answered, and the process ends wi
   expect(await ended).toMatchObject({ code: 0 });
   await veche.remove();
   removeDirectory(directory);
-}, 60_000);
+});

@@ -352,7 +352,7 @@ test("of a deleted account with 500 friends nothing stays", async () => {
     expect(await countsOf(friend)).toEqual(counts(0, 0, 0));
   }
   expect((await ask(first, ann)).status).toBe(404);
-}, 60_000);
+});
 
 test("what ended leaves nothing behind after a while", async () => {
   const [ann, bob] = (await people(2)) as [SignedUp, SignedUp];

@@ -55,7 +55,7 @@ test("a second process on one DATA_DIR is refused, and the first goes on; a take
   expect(third.code).toBe(1);
   expect(third.stderr).toMatch(new RegExp(`^veche: PORT ${port} .*in use.*\n$`));
   await veche.remove();
-}, 60_000);
+});
 
 test("a HOST that is no address of this machine ends the start with one line", async () => {
   const { code, stderr } = await runScript("start", [], {
@@ -97,7 +97,7 @@ test("an administrator is made on a stopped instance, and only there", async () 
   const me = await fetch(`${veche.baseUrl}/v1/me`, { headers: { authorization: `Bearer ${access_token}` } });
   expect(await me.json()).toMatchObject({ role: "admin" });
   await veche.remove();
-}, 60_000);
+});
 
 test("the README and .env.example have every variable, with its default, and no other", () => {
   const table = new Map(
@@ -143,4 +143,4 @@ test("more connections than the process may have files open do not end it", asyn
   for (const socket of sockets) socket.destroy();
   await eventually(async () => (await fetch(`${veche.baseUrl}/v1/me`)).status === 401);
   expect((await veche.stop()).code).toBe(0);
-}, 60_000);
+});

@@ -51,7 +51,7 @@ beforeAll(async () => {
   evesChat = await eve.openChat(idOf(zoe));
   await eve.sendMessage(evesChat, "one");
   talk = await Talk.between(ann, bob);
-}, 60_000);
+});
 afterAll(() => veche?.remove());
 
 async function signUp(): Promise<VecheClient> {
@@ -114,7 +114,7 @@ describe("frames", () => {
       { numRuns: 150, interruptAfterTimeLimit: 12_000 },
     );
     await talk.goesOn();
-  }, 60_000);
+  });
 
   test("a frame that is no JSON, no object, binary, or of no known op is refused, one error each", async () => {
     const frames = [
@@ -154,7 +154,7 @@ describe("frames", () => {
     const ops = new Set(answers.flat().map(({ op }) => op));
     expect([...ops].sort()).toEqual(["error", "ready"]);
     await talk.goesOn();
-  }, 60_000);
+  });
 });
 
 describe("bytes that no client of a library sends", () => {
@@ -207,7 +207,7 @@ describe("bytes that no client of a library sends", () => {
       { numRuns: 100, interruptAfterTimeLimit: 8_000 },
     );
     await talk.goesOn();
-  }, 60_000);
+  });
 
   test.each<[string, number, string]>([
     ["another version", 400, handshake({ "Sec-WebSocket-Version": "99" })],

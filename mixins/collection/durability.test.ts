@@ -75,7 +75,7 @@ test("nothing acknowledged is missing after kill -9 under 16 writers, and the in
   }
   expect(inserted.size).toBeGreaterThan(1000);
   expect(deleted.size).toBeGreaterThan(300);
-}, 60_000);
+});
 
 async function everything(collection: EmbeddedCollection<Thing>): Promise<Map<string, Thing>> {
   const all = new Map<string, Thing>();

@@ -96,4 +96,4 @@ test("a start that waits for MongoDB ends with the stop of its broker", async ()
   await waiting.stop();
   expect(performance.now() - stopping).toBeLessThan(2000);
   expect(await start).toContain("not available");
-}, 15_000);
+});

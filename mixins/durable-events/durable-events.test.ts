@@ -1,51 +1,20 @@
-/** Durable events of a process by itself. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { Context, type Service, type ServiceBroker, type ServiceSchema } from "moleculer";
-import { loadConfig } from "../../lib/config.ts";
+import { expect, test } from "@jest/globals";
+import { Context, type Service } from "moleculer";
 import { newUserId, type UserId } from "../../lib/ids.ts";
 import { eventually } from "../../test/servers/eventually.ts";
 import { openCollection } from "../collection/collection.ts";
 import { defineService } from "../service.ts";
 import { publish } from "./durable-events.ts";
 import { deadEvents, durableEvents as pendingEvents } from "./embedded.ts";
-import { gate, makeBroker, notebook, reader, register, registerWrongly } from "./fixture.ts";
-import type { Patience } from "./patience.ts";
+import { gate, notebook, reader, register, registerWrongly } from "./fixture.ts";
+import { QUICK, useHome } from "./home.fixture.ts";
 
-const QUICK: Partial<Patience> = { attempts: 3, firstDelay: 10, maxDelay: 40 };
-
-let dataDir: string;
-let log: { text: string };
-const brokers: ServiceBroker[] = [];
-
-beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), "veche-events-"));
-  log = { text: "" };
-});
-
-afterEach(async () => {
-  await Promise.all(brokers.splice(0).map((broker) => broker.stop()));
-  rmSync(dataDir, { recursive: true, force: true });
-});
-
-async function start(services: ServiceSchema[], patience = QUICK): Promise<ServiceBroker> {
-  const config = loadConfig({ NODE_ENV: "test" });
-  const broker = makeBroker({ config, database: { dataDir, checkQueries: true }, services, patience, log });
-  await broker.start();
-  brokers.push(broker);
-  return broker;
-}
-
-async function stop(broker: ServiceBroker): Promise<void> {
-  brokers.splice(brokers.indexOf(broker), 1);
-  await broker.stop();
-}
+const home = useHome();
+const { start, stop } = home;
 
 /** What is kept, after the process has stopped. */
 async function kept(definition: typeof deadEvents) {
-  const collection = await openCollection(definition, { dataDir }, console);
+  const collection = await openCollection(definition, { dataDir: home.dataDir }, console);
   const documents = await collection.page({ prefix: "", limit: 1000 });
   await collection.close();
   return documents;
@@ -86,7 +55,7 @@ test("a handler that fails is tried again, while the other consumers are done", 
   await eventually(() => tries.length === 3);
   expect(tries).toEqual([user, user, user]);
   expect(calm.users).toEqual([user]);
-  expect(log.text).toMatch(
+  expect(home.log.text).toMatch(
     /warn flaky could not handle veche\.user\.registered: attempt 2 of 3.*the database is away/s,
   );
   await stop(broker);
@@ -101,7 +70,7 @@ test("after the last attempt the event becomes a dead letter", async () => {
   };
   const broker = await start([reader("broken", broken)]);
   const user = await register(broker);
-  await eventually(() => log.text.includes("goes to the dead letters after 3 attempt(s)"));
+  await eventually(() => home.log.text.includes("goes to the dead letters after 3 attempt(s)"));
   await stop(broker);
   expect(tries).toBe(3);
   expect(await kept(pendingEvents)).toEqual([]);
@@ -115,10 +84,10 @@ test("a payload that is not valid is a dead letter at once, and is not logged", 
   const broker = await start([reader("users", note)]);
   await registerWrongly(broker, "hunter2");
   const user = await register(broker);
-  await eventually(() => users.length === 1 && log.text.includes("dead letters after 1 attempt(s)"));
+  await eventually(() => users.length === 1 && home.log.text.includes("dead letters after 1 attempt(s)"));
   expect(users).toEqual([user]);
-  expect(log.text).toContain("user_id: invalid_type");
-  expect(log.text).not.toContain("hunter2");
+  expect(home.log.text).toContain("user_id: invalid_type");
+  expect(home.log.text).not.toContain("hunter2");
   await stop(broker);
   expect(await kept(deadEvents)).toHaveLength(1);
 });
@@ -130,7 +99,7 @@ test("a handler that hangs counts as failed", async () => {
     handlerTimeout: 20,
   });
   await register(broker);
-  await eventually(() => log.text.includes("did not finish within 20 ms"));
+  await eventually(() => home.log.text.includes("did not finish within 20 ms"));
   await stop(broker);
   expect(await kept(deadEvents)).toHaveLength(1);
 });

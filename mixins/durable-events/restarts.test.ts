@@ -1,44 +1,14 @@
-/** Durable events of a process by itself that stops, or is killed, and starts again. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
-import { loadConfig } from "../../lib/config.ts";
+import { expect, test } from "@jest/globals";
+import type { Service } from "moleculer";
 import { Child } from "../../test/servers/child.ts";
 import { eventually } from "../../test/servers/eventually.ts";
 import { defineService } from "../service.ts";
-import { gate, makeBroker, notebook, reader, readNotes, register } from "./fixture.ts";
-import type { Patience } from "./patience.ts";
+import { gate, notebook, reader, readNotes, register } from "./fixture.ts";
+import { QUICK, useHome } from "./home.fixture.ts";
 
-const QUICK: Partial<Patience> = { attempts: 3, firstDelay: 10, maxDelay: 40 };
-
-let dataDir: string;
-let log: { text: string };
-const brokers: ServiceBroker[] = [];
-
-beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), "veche-events-"));
-  log = { text: "" };
-});
-
-afterEach(async () => {
-  await Promise.all(brokers.splice(0).map((broker) => broker.stop()));
-  rmSync(dataDir, { recursive: true, force: true });
-});
-
-async function start(services: ServiceSchema[], patience = QUICK): Promise<ServiceBroker> {
-  const config = loadConfig({ NODE_ENV: "test" });
-  const broker = makeBroker({ config, database: { dataDir, checkQueries: true }, services, patience, log });
-  await broker.start();
-  brokers.push(broker);
-  return broker;
-}
-
-async function stop(broker: ServiceBroker): Promise<void> {
-  brokers.splice(brokers.indexOf(broker), 1);
-  await broker.stop();
-}
+const home = useHome();
+const { start, stop } = home;
 
 test("an event that nobody here consumes waits for a process that runs its consumer", async () => {
   const first = await start([]);
@@ -63,10 +33,10 @@ test("a stop waits for handlers that run, and what failed before it is tried aga
   const patient = { ...QUICK, attempts: 9, firstDelay: 60_000, maxDelay: 60_000 };
   const first = await start([reader("slow", slow), reader("failing", failing)], patient);
   const user = await register(first);
-  await eventually(() => entered && log.text.includes("attempt 1 of 9"));
+  await eventually(() => entered && home.log.text.includes("attempt 1 of 9"));
   const stopped = stop(first);
-  await eventually(() => log.text.includes("'failing' stopped"));
-  expect(log.text).not.toContain("'slow' stopped");
+  await eventually(() => home.log.text.includes("'failing' stopped"));
+  expect(home.log.text).not.toContain("'slow' stopped");
   open();
   await stopped;
   expect(finished).toBe(true);
@@ -85,7 +55,7 @@ test("what is published while services stop one by one is kept for those that ha
   const last = defineService<Service>({
     name: "last",
     async stopped() {
-      await eventually(() => log.text.includes("'quick' stopped"));
+      await eventually(() => home.log.text.includes("'quick' stopped"));
       await register(this.broker);
       open();
     },
@@ -101,15 +71,15 @@ test("what is published while services stop one by one is kept for those that ha
 });
 
 test("a process killed in the midst of its work goes on with it when it starts again", async () => {
-  const notes = join(dataDir, "notes");
+  const notes = join(home.dataDir, "notes");
   const run = async (count: number) => {
     const program = join(import.meta.dirname, "killed.fixture.ts");
     const child = new Child({
       name: "killed",
-      logFile: join(dataDir, "killed.log"),
+      logFile: join(home.dataDir, "killed.log"),
       command: async () => ({
         program: process.execPath,
-        args: [program, dataDir, notes, String(count)],
+        args: [program, home.dataDir, notes, String(count)],
         env: {},
       }),
       answers: async () => true,

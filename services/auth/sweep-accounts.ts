@@ -19,17 +19,18 @@ export async function sweepAccounts(service: AuthService): Promise<void> {
     );
     for (const account of unsettled) {
       const { _id, state, unsettled_since = 0 } = account;
+      from = unsettled_since;
       const stale = Date.now() - unsettled_since > patience;
       if (state === "deleting") {
         await deletions.advance(account);
-      } else if (state === "registering" && stale) {
+      } else if (state === "discarding" || (state === "registering" && stale)) {
+        if (!(await accounts.abandon(account))) continue;
         // The profile first: as long as the account is there, this can be repeated.
         await call(broker, "v1.users.deleteProfile", { user_id: _id });
         await accounts.discard(_id);
       } else if (state === "active" && stale) {
         await endSessions(broker, accounts, account);
       }
-      from = unsettled_since;
     }
     if (unsettled.length < PORTION) break;
   }

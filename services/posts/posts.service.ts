@@ -14,7 +14,7 @@ import { UserDeleted } from "../auth/auth.contract.ts";
 import { keepUpload, PhotoDeleted } from "../photo/photo.contract.ts";
 import { hiddenFrom } from "../social/social.contract.ts";
 import { feedOf, MAX_FOLLOWED } from "./feed.ts";
-import { Lists, pageOf, type Source } from "./lists.ts";
+import { Lists, pageAt, pageOf, type Source } from "./lists.ts";
 import { postsContract } from "./posts.contract.ts";
 import { type LivePost, type PostImage, postsCollections } from "./posts.store.ts";
 import { noSuchPost, notYours, Posts, shown } from "./posts.ts";
@@ -51,6 +51,14 @@ export default defineService<PostsService>({
       const source = postsLike(this.collections.posts, this.lists, { author, query });
       return page(this, ctx, `posts ${digest([author, query])}`, source);
     },
+    async "v1.posts.listPostsAt"(ctx) {
+      const { author, query, offset, limit, order } = ctx.params;
+      const lists = new Lists(this.collections.posts, order);
+      const source = postsLike(this.collections.posts, lists, { author, query });
+      const hiddenAmong = (authors: UserId[]) => hiddenFrom(ctx, callerOf(ctx).id, authors);
+      const posts = await pageAt(source, { offset, limit, hiddenAmong });
+      return { posts: posts.map((post) => shown(post, this.urls)) };
+    },
     async "v1.posts.getPost"(ctx) {
       const post = await this.posts.get(ctx.params.id);
       await mustSee(ctx, post);
@@ -72,6 +80,11 @@ export default defineService<PostsService>({
     "v1.posts.feed"(ctx) {
       const source = feedOf(this.collections.posts, this.lists, () => followedBy(ctx));
       return page(this, ctx, "feed", source);
+    },
+    async "v1.posts.importPosts"(ctx) {
+      const { posts } = ctx.params;
+      const made = await this.posts.import(posts);
+      return { outcomes: posts.map(({ id }) => ({ outcome: made.has(id) ? "made" : "there" })) };
     },
     async "v1.posts.holdsImage"(ctx) {
       return { holds: await this.posts.holds(ctx.params.user_id, ctx.params.photo_id) };

@@ -14,7 +14,7 @@ import { newPostId, type PhotoId, type PostId, type UserId } from "../../lib/ids
 import type { PhotoUrls } from "../../lib/photo-urls.ts";
 import { type Collection, DuplicateKey, type Update } from "../../mixins/collection/collection.ts";
 import { owe, type PublishOwed, payDebts, sweepDebts } from "../../mixins/durable-events/debts.ts";
-import { hasText, type Post as PostSchema } from "./posts.contract.ts";
+import { hasText, type ImportedPost, type Post as PostSchema } from "./posts.contract.ts";
 import { isLive, type LivePost, type PostDocument, type PostImage } from "./posts.store.ts";
 import { termsOf } from "./terms.ts";
 
@@ -57,6 +57,25 @@ export class Posts {
       }
     }
     throw unavailable();
+  }
+
+  /**
+   * Posts of an older system, under ids that were reserved for them. Can be repeated.
+   * @param posts at most 1000
+   * @returns the ids of those that were made now
+   */
+  async import(posts: z.output<typeof ImportedPost>[]): Promise<Set<PostId>> {
+    const found = await this.#posts.findByIds(posts.map(({ id }) => id));
+    const known = new Set(found.map(({ _id }) => _id));
+    const missing = posts.filter(({ id }) => !known.has(id));
+    const { inserted } = await this.#posts.insertMany(
+      missing.map(({ id: _id, author, text, created_at }) => ({
+        ...{ _id, author, text, terms: termsOf(text), created_at, revision: 0 },
+      })),
+    );
+    // Another import of the same is at it: repeated, its posts are there.
+    if (inserted < missing.length) throw unavailable();
+    return new Set(missing.map(({ id }) => id));
   }
 
   /** @throws NOT_FOUND */

@@ -230,4 +230,4 @@ test("whatever the order, and whoever dies, lists and counts are the truth once 
     property.beforeEach(async () => clear()),
     { numRuns: Number(process.env.RUNS ?? 500) },
   );
-}, 120_000);
+});

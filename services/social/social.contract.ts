@@ -2,8 +2,9 @@
 import type { Context } from "moleculer";
 import { z } from "zod";
 import { type ActionTypes, call, defineContract } from "../../lib/contract.ts";
-import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
+import { MAX_LIMIT, offsetParams, pageParams } from "../../lib/cursors.ts";
 import { type UserId, UserIdSchema } from "../../lib/ids.ts";
+import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 
 /** Each request has one of its own. It names the pair, so that a request is found by one read. */
 export const RequestIdSchema = z
@@ -37,6 +38,16 @@ const users = z.object({
 });
 /** Asked for what is so already, nothing changes. */
 const done = z.object({ changed: z.boolean() });
+
+/** What is between two users of an older system: `from` asks, follows, or is friends with `to`. */
+export const ImportedTie = z
+  .strictObject({
+    tie: z.enum(["friends", "request", "follow"]),
+    from: UserIdSchema,
+    to: UserIdSchema,
+    since: ImportedTime,
+  })
+  .refine(({ from, to }) => from !== to, "must be between two users");
 
 export const socialContract = defineContract({
   /** Not idempotent: repeated, it is refused as asked already. */
@@ -95,6 +106,17 @@ export const socialContract = defineContract({
     params: z.strictObject(pageParams),
     result: users,
   },
+  /** As the two lists above, for clients that page by offset. Reads all that it skips: so not far. */
+  "v1.social.listFollowsAt": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({
+      user_id: UserIdSchema,
+      list: z.enum(["followers", "following"]),
+      ...offsetParams,
+    }),
+    result: z.object({ user_ids: z.array(z.string()) }),
+  },
   /** Whether one of the two has blocked the other. One read. */
   "v1.social.isBlockedBetween": {
     audience: "services",
@@ -110,6 +132,17 @@ export const socialContract = defineContract({
     result: z.object({
       hidden_ids: z.array(z.string()).describe("who blocked the user, and so is not shown to them"),
       blocked_ids: z.array(z.string()).describe("whom the user blocked"),
+    }),
+  },
+  /** For the import: in the order of the ties. What is there already, or more than that, stays. */
+  "v1.social.importTies": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ ties: z.array(ImportedTie).min(1).max(MAX_RECORDS) }),
+    result: z.object({
+      outcomes: z.array(
+        z.object({ outcome: z.enum(["made", "there", "refused"]), reason: z.string().optional() }),
+      ),
     }),
   },
   /** Whom a user follows, newest first. */

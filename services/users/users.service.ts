@@ -4,7 +4,7 @@ import { call } from "../../lib/contract.ts";
 import type { PhotoId, UserId } from "../../lib/ids.ts";
 import { PhotoUrls } from "../../lib/photo-urls.ts";
 import { type ActionContext, callerOf, implement } from "../../mixins/actions.ts";
-import { cachedBy, forget, forgetting } from "../../mixins/cached.ts";
+import { type Cached, cachedBy, forget, forgetting } from "../../mixins/cached.ts";
 import { Claims } from "../../mixins/claims.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
 import { consume, publish } from "../../mixins/durable-events/durable-events.ts";
@@ -15,12 +15,14 @@ import { UserDeleted } from "../auth/auth.contract.ts";
 import { keepUpload, PhotoDeleted } from "../photo/photo.contract.ts";
 import { hiddenFrom } from "../social/social.contract.ts";
 import { Avatars } from "./avatars.ts";
+import { ImportedProfiles } from "./importing.ts";
 import { noSuchUser, Profiles } from "./profiles.ts";
 import { usersContract } from "./users.contract.ts";
 import { type ProfileDocument, usersCollections } from "./users.store.ts";
 
 interface UsersService extends WithCollections<typeof usersCollections> {
   profiles: Profiles;
+  imported: ImportedProfiles;
   avatars: Avatars;
   claims: Claims<ProfileDocument>;
 }
@@ -55,6 +57,12 @@ export default defineService<UsersService>({
         await forgetProfile(this.broker, id);
         return profile;
       },
+      async "v1.users.completeProfile"(ctx) {
+        const { id } = callerOf(ctx);
+        const profile = await this.profiles.complete(id, ctx.params);
+        await forgetProfile(this.broker, id);
+        return profile;
+      },
       async "v1.users.updateProfile"(ctx) {
         const { id } = callerOf(ctx);
         const profile = await this.profiles.update(id, ctx.params);
@@ -75,6 +83,9 @@ export default defineService<UsersService>({
       "v1.users.readProfile"(ctx) {
         return this.profiles.get(ctx.params.id);
       },
+      async "v1.users.readProfiles"(ctx) {
+        return { profiles: await this.profiles.getAll(ctx.params.ids) };
+      },
       async "v1.users.getMe"(ctx) {
         const [profile, account] = await Promise.all([
           this.profiles.get(callerOf(ctx).id),
@@ -91,13 +102,22 @@ export default defineService<UsersService>({
         return this.profiles.list({ limit, cursor, hiddenAmong: hiddenAmong(ctx) });
       },
       async "v1.users.prepareProfile"(ctx) {
-        await this.profiles.prepare(ctx.params.user_id, ctx.params.nickname);
+        const { user_id, ...profile } = ctx.params;
+        await this.profiles.prepare(user_id, profile);
         return null;
       },
       async "v1.users.deleteProfile"(ctx) {
         await this.profiles.remove(ctx.params.user_id);
         await forgetProfile(this.broker, ctx.params.user_id);
         return null;
+      },
+      async "v1.users.importProfiles"(ctx) {
+        const { profiles } = ctx.params;
+        const { taken, amended } = await this.imported.make(profiles);
+        if (amended.length > 0) await forgetProfile(this.broker, ...amended);
+        return {
+          profiles: profiles.map(({ user_id }) => ({ user_id, nickname_taken: taken.has(user_id) })),
+        };
       },
       async "v1.users.setAvatar"(ctx) {
         const photo = await keepUpload(ctx, ctx.params.upload, "avatar");
@@ -106,8 +126,7 @@ export default defineService<UsersService>({
         return photo;
       },
       async "v1.users.removeAvatar"(ctx) {
-        await this.avatars.remove(callerOf(ctx).id);
-        return null;
+        return { photo_id: await this.avatars.remove(callerOf(ctx).id) };
       },
       async "v1.users.holdsImage"(ctx) {
         return { holds: await this.avatars.holds(ctx.params.user_id, ctx.params.photo_id) };
@@ -140,6 +159,7 @@ export default defineService<UsersService>({
     const { profiles, nicknameClaims } = this.collections;
     this.claims = new Claims(profiles, nicknameClaims);
     this.profiles = new Profiles(profiles, this.claims, new PhotoUrls(runtimeOf(this.broker).config));
+    this.imported = new ImportedProfiles(profiles, this.claims);
     this.avatars = new Avatars(
       profiles,
       (event, payload) => publish(this.broker, event, payload),
@@ -148,8 +168,14 @@ export default defineService<UsersService>({
   },
 });
 
-const forgetProfile = (broker: ServiceBroker, id: UserId) =>
-  forget(broker, ["v1.users.readProfile", id], ["v1.users.getMe", id]);
+const forgetProfile = (broker: ServiceBroker, ...ids: UserId[]) =>
+  forget(
+    broker,
+    ...ids.flatMap((id): Cached[] => [
+      ["v1.users.readProfile", id],
+      ["v1.users.getMe", id],
+    ]),
+  );
 
 const hiddenAmong = (ctx: ActionContext<unknown>) => (others: string[]) =>
   hiddenFrom(ctx, callerOf(ctx).id, others);

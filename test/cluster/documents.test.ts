@@ -56,7 +56,7 @@ test("the README's shell commands work as they are written, and its frames too",
   await eventually(() => received.some(({ op, text }) => op === "message" && text === "Hello, Ann!"));
   expect(received.map(({ op }) => op)).toEqual(expect.arrayContaining(["subscribed", "ack"]));
   socket.close();
-}, 60_000);
+});
 
 test("every npm script that a document names is there, and the other way round", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
@@ -114,4 +114,4 @@ test("the key commands make keys that a process takes", async () => {
   const me = await fetch(`${keyed.baseUrl}/v1/me`, { headers: { authorization: `Bearer ${access_token}` } });
   expect(me.status).toBe(200);
   await keyed.remove();
-}, 60_000);
+});

@@ -21,7 +21,7 @@ beforeAll(async () => {
     },
   });
   [ann, bob] = [await signUp("gateway-1"), await signUp("gateway-1")];
-}, 120_000);
+});
 afterAll(() => cluster?.stop());
 
 async function signUp(gateway: Gateway): Promise<VecheClient> {
@@ -81,7 +81,7 @@ test("a conversation whose listeners are at one of three gateways: the other two
     return (await received("conversation"))[2] === before;
   });
   await annsLive.close();
-}, 60_000);
+});
 
 test("what is for a user reaches the gateways where the user is, and no others", async () => {
   const carol = await signUp("gateway-1");

@@ -38,7 +38,7 @@ beforeAll(async () => {
     },
   });
   [ann, bob] = [await signUp(baseUrl()), await signUp(baseUrl())];
-}, 120_000);
+});
 let stopWatching = () => {};
 afterAll(async () => {
   stopWatching();
@@ -196,7 +196,7 @@ test("bytes without a document and a document without bytes go", async () => {
   await eventually(async () => !(await galleryOf(ann)).includes(body.id));
   // Whoever showed it was told.
   await eventually(async () => (await api("GET", "/v1/me", ann)).body.avatar_url === null);
-}, 60_000);
+});
 
 test("while the bucket is away it is 503, soon at once, and it comes back by itself", async () => {
   const image = await jpeg();
@@ -225,7 +225,7 @@ test("while the bucket is away it is 503, soon at once, and it comes back by its
     const kept = await galleryOf(ann);
     return kept.length === before.length && spool().length === 0;
   });
-}, 90_000);
+});
 
 test("an upload that is aborted, or drips, leaves nothing", async () => {
   const before = [await objects(), await galleryOf(ann)];
@@ -294,7 +294,7 @@ test("a corpus of large and hostile uploads, and a bucket that hangs: memory sta
   const figures = nodes.map((node, i) => `${node} ${above[i]?.toFixed(0)} above ${idle[i]?.toFixed(0)}`);
   console.log(`MiB: ${figures.join(", ")}`);
   for (const each of above) expect(each).toBeLessThan(64);
-}, 120_000);
+});
 
 test("an account with 100 photos is deleted while the photo service is away: in the end nothing of it is left", async () => {
   const eve = await signUp(baseUrl());

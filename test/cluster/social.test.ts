@@ -25,7 +25,7 @@ beforeAll(async () => {
     },
   });
   gateways = ["gateway-1", "gateway-2"].map((name) => cluster.node(name).baseUrl);
-}, 120_000);
+});
 afterAll(() => cluster?.stop());
 
 let turn = 0;

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import mongoose from "mongoose";
 import type { EntryDocument } from "../../services/chat/chat.store.ts";
+import type { MemberDocument } from "../../services/rooms/rooms.store.ts";
 import { allBut, type Cluster, startCluster } from "../servers/cluster.ts";
 import { eventually } from "../servers/eventually.ts";
 import { type Random, randomOf } from "../support/random.ts";
@@ -42,7 +43,8 @@ afterEach(async () => {
 
 /** @param program what all nodes run: the bus loses, repeats and swaps some of what is published */
 const start = async (program: "rough.ts" | "unsharded.ts") => {
-  const env = { SWEEP_INTERVAL_MS: "500", LOG_LEVEL: "warn" };
+  // What a crash left is finished soon, and yet later than any request ends.
+  const env = { SWEEP_INTERVAL_MS: "500", STALE_AFTER_MS: "10000", LOG_LEVEL: "warn" };
   cluster = await startCluster({ nodes: NODES, env, program: programOf(program) });
 };
 
@@ -119,19 +121,25 @@ const shownOf = (log: EntryDocument[]): Shown[] =>
       deleted,
     }));
 
-async function readLog(conversation: string): Promise<EntryDocument[]> {
+async function find<D extends object>(collection: "messages" | "room_members", filter: object): Promise<D[]> {
   const connection = await mongoose.createConnection(cluster.mongo.url).asPromise();
   try {
-    const name = (await connection.listCollections()).find((each) =>
-      /(^|[._-])messages$/.test(each.name),
-    )?.name;
-    const filter = { conversation } as object;
-    const found = await connection.collection<EntryDocument>(String(name)).find(filter).toArray();
-    return found.sort((a, b) => a.seq - b.seq);
+    const named = (await connection.listCollections()).find(({ name }) =>
+      new RegExp(`(^|[._-])${collection}$`).test(name),
+    );
+    // What the services keep there.
+    return (await connection.collection(String(named?.name)).find(filter).toArray()) as unknown as D[];
   } finally {
     await connection.close();
   }
 }
+
+const readLog = async (conversation: string): Promise<EntryDocument[]> =>
+  (await find<EntryDocument>("messages", { conversation })).sort((a, b) => a.seq - b.seq);
+
+/** Where a crash came between a membership and its entry, the sweep has appended it. */
+const membershipsAreSettled = async (): Promise<boolean> =>
+  (await find<MemberDocument>("room_members", {})).every((member) => member.unsettled_since === undefined);
 
 async function torture(seed: number): Promise<void> {
   const random = randomOf(seed);
@@ -147,6 +155,7 @@ async function torture(seed: number): Promise<void> {
   const took = Math.round((performance.now() - began) / 1000);
   console.log(`seed ${seed}: ${acknowledged.count} messages in ${took} s; killed: ${killed.join(", ")}`);
   expect(acknowledged.count).toBe(wanted);
+  await eventually(membershipsAreSettled, { within: 30_000, every: 500 });
 
   for (const conversation of conversations) {
     // What a crash left is applied by the sweep.

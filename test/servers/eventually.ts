@@ -2,7 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 
 export interface Patience {
-  /** Milliseconds until the last failure is thrown; 10,000 by default. */
+  /** Milliseconds until the last failure is thrown; 30,000 by default. */
   within?: number;
   /** Milliseconds between two tries; 50 by default. */
   every?: number;
@@ -11,7 +11,7 @@ export interface Patience {
 /** Calls `attempt` until it neither throws nor answers `false`, and returns its value. An attempt is not cut short. */
 export async function eventually<T>(
   attempt: () => T | Promise<T>,
-  { within = 10_000, every = 50 }: Patience = {},
+  { within = 30_000, every = 50 }: Patience = {},
 ): Promise<Exclude<T, false>> {
   const deadline = performance.now() + within;
   for (;;) {

@@ -133,4 +133,4 @@ test("a slow reader is closed before more waits for it than may, holds nobody ba
   back.push({ op: "subscribe", conversation: id, after: had });
   await back.got("message", sent - had);
   expect(back.seqs()).toEqual(numbers(had + 1, sent));
-}, 60_000);
+});

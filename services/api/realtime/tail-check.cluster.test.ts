@@ -8,6 +8,7 @@ import { startVeche, type Veche } from "../../../test/servers/processes.ts";
 import { type ServerHandle, startMongo, startNats } from "../../../test/servers/servers.ts";
 import { addUsers, callsOf, makeBroker, testConfig } from "../../../test/support/chat.ts";
 import { addGateway, gatewayReady, Socket, somebody } from "../../../test/support/gateway.ts";
+import socialService from "../../social/social.service.ts";
 
 const NEVER_MS = 60 * 60_000;
 const COMPARE = "v1.chat.compareTails";
@@ -25,6 +26,7 @@ beforeAll(async () => {
   users = addUsers(gateway);
   // Of rooms nothing is asked here, but that they are there.
   gateway.createService({ name: "rooms", version: 1 });
+  gateway.createService({ ...socialService });
   addGateway(gateway, { tailCheckMs: NEVER_MS });
   await gateway.start();
   const program = fileURLToPath(new URL("../../../test/support/last-words.ts", import.meta.url));
