@@ -28,8 +28,8 @@ export class CallFailed extends Error {
   }
 }
 
-/** Of a batch, on a busy database. */
-const TIMEOUT_MS = 60_000;
+/** Of a batch, on a busy database: one in files answers nothing while it rewrites a large one. */
+const TIMEOUT_MS = 300_000;
 
 /** In the thread with the broker. */
 export function answerCalls(worker: Worker, broker: ServiceBroker): void {
@@ -79,15 +79,16 @@ const FINAL = new Set([
   "ALREADY_EXISTS",
   "INTERNAL",
 ]);
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 900_000;
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
  * Everything that an import calls can be repeated: so it waits for what is away.
+ * @param signal ends the waiting
  * @param onWait told why, each time
  */
 export const patient =
-  (calls: Calls, onWait: (reason: string) => void): Calls =>
+  (calls: Calls, signal: AbortSignal, onWait: (reason: string) => void): Calls =>
   async (action, params) => {
     const giveUpAt = performance.now() + PATIENCE_MS;
     for (let pause = 100; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
@@ -95,7 +96,7 @@ export const patient =
         return await calls(action, params);
       } catch (error) {
         const passes = error instanceof CallFailed && !FINAL.has(error.code);
-        if (!passes || performance.now() + pause > giveUpAt) throw error;
+        if (!passes || signal.aborted || performance.now() + pause > giveUpAt) throw error;
         onWait(error.message);
         await new Promise((passed) => setTimeout(passed, pause));
       }

@@ -48,7 +48,7 @@ try {
   if (!system) throw new Error(`there is no system ${name}`);
   const result = await importFile({
     ...{ file, system, again },
-    calls: patient(callsOver(port), (reason) => say({ event: "waiting", reason })),
+    calls: patient(callsOver(port), stop.signal, (reason) => say({ event: "waiting", reason })),
     signal: stop.signal,
     onProgress: (progress) => say({ event: "progress", progress, memory: memory() }),
   });
