@@ -70,7 +70,7 @@ const labelsOf = (component: string): Labels => {
 const whoReaches = (component: string, port: number) =>
   [...pods].filter(([, from]) => reaches(manifests, from, labelsOf(component), port)).map(([name]) => name);
 
-const OWNERS = ["auth", "chat", "photo", "posts", "rooms", "session", "social", "users"];
+const OWNERS = ["auth", "chat", "imports", "photo", "posts", "rooms", "session", "social", "users"];
 
 test("each pod is under one policy, for what comes in and for what goes out", () => {
   for (const [, labels] of pods) {

@@ -62,6 +62,7 @@ labels:
 api: { jwt: public }
 auth: { mongodb: true, jwt: private }
 chat: { mongodb: true }
+imports: { mongodb: true }
 photo: { mongodb: true, refresh: true }
 posts: { mongodb: true, refresh: true }
 rooms: { mongodb: true }
