@@ -30,8 +30,10 @@ interface Recorded {
 
 async function actionsNow(): Promise<Recorded["actions"]> {
   const actions: Recorded["actions"] = {};
-  const json = (schema: z.ZodType, io: "input" | "output") =>
-    z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
+  const json = (schema: z.ZodType, io: "input" | "output") => {
+    const whole = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as { [key: string]: Json };
+    return inlined(whole, (whole.$defs ?? {}) as Record<string, Json>);
+  };
   for (const service of serviceNames()) {
     const file = join(ROOT, "services", service, `${service}.contract.ts`);
     if (!existsSync(file)) continue;
@@ -45,21 +47,24 @@ async function actionsNow(): Promise<Recorded["actions"]> {
   return actions;
 }
 
-/** With the document's shared schemas put where they are referred to. */
+/** With shared schemas put where they are referred to: which are shared says nothing to callers. */
+function inlined(value: Json, shared: Record<string, Json>, above: string[] = []): Json {
+  if (Array.isArray(value)) return value.map((item) => inlined(item, shared, above));
+  if (typeof value !== "object" || value === null) return value;
+  const name = typeof value.$ref === "string" ? (value.$ref.split("/").at(-1) ?? "") : "";
+  const target = shared[name];
+  if (target !== undefined && !above.includes(name)) return inlined(target, shared, [...above, name]);
+  const entries = Object.entries(value).filter(([key]) => key !== "$defs");
+  return Object.fromEntries(entries.map(([key, inner]) => [key, inlined(inner, shared, above)]));
+}
+
 function restNow(): Recorded["rest"] {
   const document = openApiDocument({ routes }) as unknown as {
     paths: Record<string, Record<string, { parameters?: Json; requestBody?: Json; responses: Json }>>;
   };
   const shared = (document as unknown as { components?: { schemas?: Record<string, Json> } }).components
     ?.schemas;
-  const whole = (value: Json, above: string[] = []): Json => {
-    if (Array.isArray(value)) return value.map((item) => whole(item, above));
-    if (typeof value !== "object" || value === null) return value;
-    const name = typeof value.$ref === "string" ? (value.$ref.split("/").at(-1) ?? "") : "";
-    const target = shared?.[name];
-    if (target !== undefined && !above.includes(name)) return whole(target, [...above, name]);
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, whole(inner, above)]));
-  };
+  const whole = (value: Json) => inlined(value, shared ?? {});
   return Object.fromEntries(
     Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { parameters = [], requestBody = {}, responses }]) => {
