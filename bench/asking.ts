@@ -40,10 +40,11 @@ export function ask<T>(child: ChildProcess, name: string, params: unknown = {}):
 
 export type Answers = Record<string, (params: never) => unknown>;
 
-/** In the process that is asked. */
+/** In the process that is asked. Several modules may each answer what they know. */
 export function answering(answers: Answers): void {
   process.on("message", async (message) => {
     const { id, name, params } = message as Question;
+    if (!Object.hasOwn(answers, name)) return;
     try {
       process.send?.({ id, answer: await answers[name]?.(params as never) } satisfies Answer);
     } catch (error) {

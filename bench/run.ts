@@ -1,9 +1,12 @@
 // `npm run bench [-- name …]`: figures as ratios to a reference that is measured in the same run.
 import { fanoutBench } from "./fanout.ts";
+import { feedBench } from "./feed.ts";
 import { friendsBench } from "./friends.ts";
 import { historyBench } from "./history.ts";
 import { httpBench } from "./http.ts";
 import { idleBench } from "./idle.ts";
+import { importBench } from "./import.ts";
+import { searchBench } from "./search.ts";
 import { sendBench } from "./send.ts";
 import { slowBench } from "./slow.ts";
 import { uploadBench } from "./upload.ts";
@@ -11,12 +14,15 @@ import { uploadBench } from "./upload.ts";
 const BENCHES: Record<string, () => Promise<void>> = {
   http: httpBench,
   friends: friendsBench,
+  feed: feedBench,
+  search: searchBench,
   fanout: fanoutBench,
   slow: slowBench,
   idle: idleBench,
   send: sendBench,
   history: historyBench,
   upload: uploadBench,
+  import: importBench,
 };
 
 const chosen = process.argv.slice(2);

@@ -17,6 +17,7 @@ type Branded<T, B extends string> = T & { readonly [brand]: B };
 export type UserId = Branded<string, "UserId">;
 export type ConversationId = Branded<string, "ConversationId">;
 export type PhotoId = Branded<string, "PhotoId">;
+export type PostId = Branded<string, "PostId">;
 /** A session's id: a UUID, so that it can't be guessed from another. */
 export type SessionId = Branded<string, "SessionId">;
 
@@ -49,7 +50,16 @@ export const newUserId = () => makeId(0) as UserId;
 export const newDirectChatId = () => makeId(0) as ConversationId;
 export const newRoomId = () => makeId(1) as ConversationId;
 export const newPhotoId = () => makeId(0) as PhotoId;
+export const newPostId = () => makeId(0) as PostId;
 export const newSessionId = () => randomUUID() as SessionId;
+
+/**
+ * Ids of what was imported: numbered, so in the order of the import, and before all that are made by the clock, none of which
+ * they can clash with.
+ * @param number from 1; each given to one thing only
+ * @param kind as the last bit tells it
+ */
+export const importedId = (number: number, kind: 0 | 1): string => kept(String(number * 2 + kind));
 
 export const isRoom = (id: ConversationId): boolean => Number(id.at(-1)) % 2 === 1;
 
@@ -68,4 +78,5 @@ const idSchema = z
 export const UserIdSchema = idSchema.transform((digits) => kept(digits) as UserId);
 export const ConversationIdSchema = idSchema.transform((digits) => kept(digits) as ConversationId);
 export const PhotoIdSchema = idSchema.transform((digits) => kept(digits) as PhotoId);
+export const PostIdSchema = idSchema.transform((digits) => kept(digits) as PostId);
 export const SessionIdSchema = z.uuid().transform((id) => id.toLowerCase() as SessionId);

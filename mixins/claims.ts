@@ -13,6 +13,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { alreadyExists, DuplicateKey, failedPrecondition } from "../lib/errors.ts";
+import { claimEach } from "./claiming-many.ts";
 import { type Collection, defineCollection, type Filter, type Update } from "./collection/collection.ts";
 
 export interface Claim {
@@ -118,6 +119,77 @@ export class Claims<D extends Claimant> {
       await this.#resolve(claim);
       throw error;
     }
+  }
+
+  /**
+   * Claims a value for owners whose documents have it already and that nobody sees yet, as those of accounts that are being
+   * imported: they become visible when all of it is theirs, or go. So nothing is open meanwhile. Can be repeated.
+   * @param owners at most 1000
+   * @returns the `_id`s of those whose value is another's
+   */
+  async claimHeld(owners: D[], field: keyof D & string): Promise<Set<string>> {
+    const having = owners.filter((owner) => owner[field] !== undefined);
+    const held = await claimEach(
+      this.#claims,
+      having.map(({ _id: owner, [field]: value }) => ({
+        _id: claimId(field, String(value)),
+        ...{ owner, attempt: randomUUID() },
+      })),
+    );
+    return new Set(having.map(({ _id }) => _id).filter((_, i) => held[i]?.owner !== having[i]?._id));
+  }
+
+  /**
+   * As `take`, for new owners whose documents came with a wish. In one attempt, which all of the wishes name.
+   * @param owners at most 1000
+   * @returns the `_id`s of those who have the value now, and of those whose value is another's. Of the rest an earlier attempt may
+   *   be in the way
+   */
+  async takeWished(
+    owners: D[],
+    field: keyof D & string,
+  ): Promise<{ having: Set<string>; refused: Set<string> }> {
+    const having = new Set<string>();
+    const refused = new Set<string>();
+    const open: Claim[] = owners.flatMap(({ _id: owner, wish }) =>
+      wish?.field === field
+        ? [{ _id: claimId(field, wish.value), owner, attempt: wish.attempt, open_since: wish.at }]
+        : [],
+    );
+    const held = await claimEach(this.#claims, open);
+    await Promise.all(
+      open.map(async (claim, i) => {
+        const { owner, attempt } = claim;
+        const wish = owners.find(({ _id }) => _id === owner)?.wish;
+        if (held[i]?.attempt === attempt && held[i]?.owner === owner && wish) {
+          const mine = { _id: owner, [field]: null, "wish.attempt": attempt };
+          if (await this.#settle(mine, field, wish.value, {})) having.add(owner);
+          else await this.#resolve(claim);
+        } else {
+          await this.#strike(owner, attempt);
+          if (held[i]?.owner !== owner) refused.add(owner);
+        }
+      }),
+    );
+    // Nobody signs in as these yet, who could change it meanwhile.
+    const _id = { $in: open.filter(({ owner }) => having.has(owner)).map(({ _id }) => _id) };
+    await this.#claims.updateMany({ _id, attempt: open[0]?.attempt ?? "" }, { $unset: { open_since: true } });
+    return { having, refused };
+  }
+
+  /**
+   * Ends what an earlier attempt to give the owner this value left half done, without waiting for the sweep. Should that attempt
+   * still be under way, it fails.
+   * @returns the owner's document afterwards
+   */
+  async endLeft(owner: D, field: keyof D & string, value: string): Promise<D> {
+    const claim = isSame(field, owner[field], value)
+      ? null
+      : await this.#claims.findById(claimId(field, value));
+    if (claim?.owner === owner._id) await this.#resolve(claim);
+    else if (owner.wish) await this.#strike(owner._id, owner.wish.attempt);
+    else return owner;
+    return (await this.#owners.findById(owner._id)) ?? owner;
   }
 
   /** Frees all values of an owner that goes. Can be repeated. */

@@ -1,16 +1,26 @@
 // What is left of an account that was deleted: messages without an author.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { unavailable } from "../lib/errors.ts";
+import type { Collection, Document } from "../mixins/collection/collection.ts";
 import type { Deletions } from "../services/auth/deletion.ts";
 import { eventually } from "./servers/eventually.ts";
 import { type Embedded, startEmbedded } from "./support/embedded.ts";
 import { request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
+import { jpeg, setAvatar, upload } from "./support/images.ts";
 
 let veche: Embedded;
+let directory: string;
 beforeAll(async () => {
-  veche = await startEmbedded({ STALE_AFTER_MS: "300" });
+  directory = mkdtempSync(join(tmpdir(), "veche-deletion-"));
+  veche = await startEmbedded({ STALE_AFTER_MS: "300", DATA_DIR: directory });
 });
-afterAll(() => veche.stop());
+afterAll(async () => {
+  await veche.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
 
 const api = <T = Record<string, unknown>>(method: string, path: string, user: SignedUp, body?: object) =>
   request<T>(veche.baseUrl, method, path, { token: user.accessToken, body });
@@ -36,9 +46,50 @@ async function deleteAccount(user: SignedUp): Promise<void> {
   await eventually(
     async () =>
       (await request(veche.baseUrl, "POST", "/v1/register", { body: { email, password } })).status === 201,
-    { within: 20_000, every: 200 },
+    { within: 60_000, every: 200 },
   );
 }
+
+const times = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+/** At most some at once. */
+async function inTurns<T>(items: T[], width: number, work: (item: T) => Promise<unknown>): Promise<void> {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}
+
+/** Every document of every collection of every service. */
+async function everything(): Promise<string[]> {
+  const services = veche.broker.services as unknown as {
+    collections?: Record<string, Collection<Document>>;
+  }[];
+  const documents: string[] = [];
+  for (const { collections = {} } of services) {
+    for (const [name, collection] of Object.entries(collections)) {
+      let after: string | undefined;
+      do {
+        const portion: Document[] = await collection.page({
+          prefix: "",
+          limit: 1_000,
+          ...(after === undefined ? {} : { after }),
+        });
+        documents.push(...portion.map((document) => `${name} ${JSON.stringify(document)}`));
+        after = portion.length === 1_000 ? portion.at(-1)?._id : undefined;
+      } while (after !== undefined);
+    }
+  }
+  return documents;
+}
+
+const photoFiles = () =>
+  existsSync(join(directory, "photos"))
+    ? readdirSync(join(directory, "photos"), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && entry.name !== "mark")
+        .map(({ name }) => name)
+    : [];
 
 test("its messages stay, without its id; the other one of a chat can read on, but not write", async () => {
   const [ann, bob] = [await signUp(veche.baseUrl), await signUp(veche.baseUrl)];
@@ -136,3 +187,37 @@ test("one that can't be deleted does not keep others from it", async () => {
     { within: 20_000, every: 200 },
   );
 });
+
+test("of 1,000 posts, 100 photos and 500 friends nothing is left anywhere, but for anonymous messages", async () => {
+  const [ann, bob] = [await signUp(veche.baseUrl), await signUp(veche.baseUrl)];
+  const image = await jpeg();
+  const bobs = String((await upload(veche.baseUrl, bob, image)).body.id);
+  const friends: SignedUp[] = [];
+  await inTurns(times(500), 16, async () => {
+    const friend = await signUp(veche.baseUrl);
+    await api("POST", `/v1/friends/${friend.userId}/request`, ann);
+    expect((await api("POST", `/v1/friends/${ann.userId}/request`, friend)).status).toBe(201);
+    friends.push(friend);
+  });
+  await api("POST", `/v1/follows/${ann.userId}`, bob);
+  await inTurns(times(970), 16, () => api("POST", "/v1/posts", ann, { text: "veche" }));
+  await inTurns(times(100), 3, async (i) => {
+    // 30 of them are images of posts.
+    const shown = i < 30 ? { path: "/v1/posts", fields: { text: "Look!" } } : {};
+    // A loaded machine may take too long for one.
+    await eventually(async () => (await upload(veche.baseUrl, ann, image, shown)).status === 201);
+  });
+  await setAvatar(veche.baseUrl, ann, image);
+  const chat = await openChat(ann, bob);
+  await say(ann, `chats/${chat}`, "I was here.");
+  const ofAnn = async () => (await everything()).filter((document) => document.includes(ann.userId));
+  expect((await ofAnn()).length).toBeGreaterThan(1_000 + 100 + 3 * 500);
+
+  await deleteAccount(ann);
+  await eventually(async () => expect(await ofAnn()).toEqual([]), { within: 10_000, every: 200 });
+  expect(photoFiles().every((name) => name.startsWith(bobs))).toBe(true);
+  expect(await history(bob, `chats/${chat}`)).toEqual([["message", "I was here.", null]]);
+  expect((await api<{ posts: [] }>("GET", "/v1/feed", bob)).body.posts).toEqual([]);
+  const [friend] = friends;
+  if (friend) expect((await api("GET", "/v1/friends", friend)).body.friend_user_ids).toEqual([]);
+}, 240_000);

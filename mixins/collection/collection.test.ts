@@ -74,6 +74,19 @@ describe("what reading costs on NeDB", () => {
     expect(await touched(read)).toBeLessThanOrEqual(PAGE);
   });
 
+  test("lists merged in one order cost a step each, and a page", async () => {
+    const owners = Array.from({ length: LISTS }, (_, i) => `l${i}`);
+    const read = () =>
+      collection.find(
+        { owner: { $in: owners }, rank: { $lt: 500 } },
+        { sort: { rank: -1 }, limit: 20, omit: ["key"] },
+      );
+    expect((await read()).map(({ rank, key }) => [rank, key])).toEqual(
+      Array.from({ length: 20 }, () => [499, undefined]),
+    );
+    expect(await touched(read)).toBeLessThanOrEqual(LISTS * PAGE);
+  });
+
   test("what few documents have is found among the few", async () => {
     expect(await touched(() => collection.find({ state: "open" }, { limit: 100 }))).toBeLessThan(60);
   });

@@ -27,9 +27,15 @@ export const defineCollection = <D extends Document>(
 
 export const indexName = ({ name, fields }: Index): string => name ?? fields.join("_");
 
+/** The fields that a document may lack. */
+type OptionalField<D> = { [F in keyof D & string]-?: object extends Pick<D, F> ? F : never }[keyof D &
+  string];
+
 export interface FindOptions<D> {
   /** One that goes the way of an index, forwards or backwards. */
   sort?: Sort<D>;
+  /** What is not read: for large fields that the answer does not need. */
+  omit?: readonly OptionalField<D>[];
   /** 1 to 10,000. */
   limit: number;
 }
@@ -51,6 +57,8 @@ export interface PageQuery<D> {
   /** Leaves out what does not match. The page costs what is read until it is full or the keys are at an end, so this is for
    * filters that most documents pass. */
   where?: Filter<D>;
+  /** As of `find`. */
+  omit?: readonly OptionalField<D>[];
 }
 
 /**
@@ -59,12 +67,13 @@ export interface PageQuery<D> {
  * A method that writes answers when the write is safe: with MongoDB on the majority's journals, else in the file. All reject
  * with UNAVAILABLE when the database does not answer; then a write may have happened or not.
  *
- * Under test, all reject what no index serves: an equality prefix of an index, then one `$in`, one range, or the sort.
+ * Under test, all reject what no index serves: an equality prefix of an index, then one `$in`, one range, or the sort; or an
+ * `$in`, and on the fields after it one range and the sort, for which the walks of its values are merged.
  */
 export interface Collection<D extends Document> {
   findById(id: string): Promise<D | null>;
   /** @param ids at most 1000, in any order; the answer has no order and leaves out what is missing */
-  findByIds(ids: string[]): Promise<D[]>;
+  findByIds(ids: string[], options?: Pick<FindOptions<D>, "omit">): Promise<D[]>;
   findOne(filter: Filter<D>): Promise<D | null>;
   find(filter: Filter<D>, options: FindOptions<D>): Promise<D[]>;
   /** Reads one range of keys in order. */

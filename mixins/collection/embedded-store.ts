@@ -25,6 +25,7 @@ import type { Document } from "./document.ts";
 import { type Datastore, NedbDatastore } from "./nedb.ts";
 import { OrderedIndex, PrimaryIndex, type WalkableIndex } from "./ordered-index.ts";
 import { plannedIndexes } from "./plan.ts";
+import { isPosting, PostingIndex } from "./posting-index.ts";
 
 /** How many operations one turn takes, so that the event loop gets its turns too. */
 const TURN = 256;
@@ -51,7 +52,7 @@ export class EmbeddedStore {
   readonly primary: PrimaryIndex;
   /** The primary one first. */
   readonly indexes: WalkableIndex[];
-  readonly #secondary: OrderedIndex[];
+  readonly #secondary: (OrderedIndex | PostingIndex)[];
   readonly #name: string;
   readonly #logger: Logger;
   readonly #datastore: Datastore;
@@ -80,7 +81,7 @@ export class EmbeddedStore {
     this.primary = new PrimaryIndex(() => this.#datastore.indexes._id.tree);
     this.#secondary = plannedIndexes(definition.indexes)
       .slice(1)
-      .map((index) => new OrderedIndex(index));
+      .map((index) => (isPosting(index) ? new PostingIndex(index) : new OrderedIndex(index)));
     this.indexes = [this.primary, ...this.#secondary];
   }
 

@@ -9,11 +9,11 @@ import type {
   OpenCollection,
   PageQuery,
 } from "./definition.ts";
-import { compareValues, copyDocument, copyValue, type Document, valuesAt } from "./document.ts";
+import { copyDocument, copyValue, type Document, valuesAt } from "./document.ts";
 import { EmbeddedStore } from "./embedded-store.ts";
 import { locate, matches } from "./matching.ts";
 import { modified } from "./modifying.ts";
-import { type Effort, type Locate, reachesAll, type WalkableIndex } from "./ordered-index.ts";
+import { type Effort, reachesAll, type WalkableIndex } from "./ordered-index.ts";
 import { planQuery } from "./plan.ts";
 import {
   assertLimit,
@@ -30,11 +30,13 @@ import {
   upsertSeed,
 } from "./query.ts";
 import { assertServed, pageIndex } from "./query-check.ts";
+import { bySort, walk } from "./walking.ts";
 
 /** How many documents one operation reads or deletes before others get their turn. */
 const PORTION = 1000;
-/** A few milliseconds' work. */
+/** At most, and as many as these milliseconds suffice for. */
 const DELETED_AT_ONCE = 200;
+const DELETING_MS = 5;
 
 export class EmbeddedCollection<D extends Document> implements OpenCollection<D> {
   /** How many nodes of indexes were touched so far. */
@@ -62,8 +64,9 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
     return this.#store.run(() => this.#copy(this.#store.primary.find(id)));
   }
 
-  async findByIds(ids: string[]): Promise<D[]> {
-    return this.find({ _id: { $in: ids } } as unknown as Filter<D>, { limit: Math.max(ids.length, 1) });
+  async findByIds(ids: string[], options: Pick<FindOptions<D>, "omit"> = {}): Promise<D[]> {
+    const limit = Math.max(ids.length, 1);
+    return this.find({ _id: { $in: ids } } as unknown as Filter<D>, { ...options, limit });
   }
 
   async findOne(filter: Filter<D>): Promise<D | null> {
@@ -71,14 +74,15 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
     return this.#store.run(() => this.#copy(this.#first(conditions)));
   }
 
-  async find(filter: Filter<D>, { sort, limit }: FindOptions<D>): Promise<D[]> {
+  async find(filter: Filter<D>, { sort, limit, omit = [] }: FindOptions<D>): Promise<D[]> {
     assertLimit(limit);
     const keys = parseSort(sort);
     const conditions = this.#parse(filter, true, keys);
-    return this.#store.run(() => copyValue(this.#select(conditions, keys, limit)));
+    return this.#store.run(() => this.#select(conditions, keys, limit).map((found) => copyOf(found, omit)));
   }
 
-  async page({ index = "_id", prefix, after, before, order, limit, where }: PageQuery<D>): Promise<D[]> {
+  async page(query: PageQuery<D>): Promise<D[]> {
+    const { index = "_id", prefix, after, before, order, limit, where, omit = [] } = query;
     assertLimit(limit);
     const walked = pageIndex(this.#definition.name, this.#store.indexes, index);
     const conditions: Conditions = where ? parseFilter(where) : new Map();
@@ -92,7 +96,7 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
       const portion = await this.#store.run(() =>
         this.#portion(walked, range, descending, limit - page.length, conditions),
       );
-      page.push(...portion.documents);
+      for (const document of portion.documents) page.push(copyOf(document, omit));
       if (portion.reached === undefined) break;
       from = portion.reached;
       // It may go on for long, past much that is left out.
@@ -172,12 +176,16 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
   async deleteMany(filter: Filter<D>): Promise<number> {
     const conditions = this.#parse(filter, false);
     let deleted = 0;
-    for (let portion = DELETED_AT_ONCE; portion === DELETED_AT_ONCE; deleted += portion) {
-      portion = await this.#store.run(() => {
+    for (let more = true; more; ) {
+      const portion = await this.#store.run(() => {
         const found = this.#select(conditions, [], DELETED_AT_ONCE);
-        for (const document of found) this.#store.remove(document);
-        return found.length;
+        const until = performance.now() + DELETING_MS;
+        let count = 0;
+        while (count < found.length && performance.now() < until) this.#store.remove(found[count++] as D);
+        return { count, more: count < found.length || count === DELETED_AT_ONCE };
       });
+      deleted += portion.count;
+      more = portion.more;
       // Where nothing is waited for, nothing else would get a turn.
       await setImmediate();
     }
@@ -223,11 +231,8 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
     );
     const plan = planQuery(reachable, conditions, sort, true);
     const found = new Set<Document>();
-    for (const place of locators(plan, conditions)) {
-      for (const document of plan.index.walk(place, plan.descending, this.effort)) {
-        if (matches(document, conditions)) found.add(document);
-        if (plan.sorted && found.size >= limit) break;
-      }
+    for (const document of walk(plan, conditions, sort, this.effort)) {
+      if (matches(document, conditions)) found.add(document);
       if (plan.sorted && found.size >= limit) break;
     }
     // What is in the store went in as a D.
@@ -246,7 +251,7 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
       const key = keyOf(document, field);
       if (read >= PORTION && last && key !== keyOf(last, field))
         return { documents, reached: keyOf(last, field) };
-      if (matches(document, where)) documents.push(copyValue(document as D));
+      if (matches(document, where)) documents.push(document as D);
       if (documents.length === limit) break;
       read++;
       last = document;
@@ -259,38 +264,11 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
   }
 }
 
+function copyOf<D extends Document>(document: D, omit: readonly string[]): D {
+  if (omit.length === 0) return copyValue(document);
+  const kept = Object.entries(document).filter(([field]) => !omit.includes(field));
+  // Only what a D may lack is left out.
+  return copyValue(Object.fromEntries(kept)) as D;
+}
+
 const keyOf = (document: Document, field: string) => valuesAt(document, field).values[0] as string;
-
-/** One walk, or one for each value of `$in`. */
-function locators(
-  { index, equal, next }: { index: WalkableIndex; equal: number; next?: "in" | "range" },
-  conditions: Conditions,
-): Locate[] {
-  const values = index.fields.slice(0, equal).map((field) => conditions.get(field)?.eq);
-  const condition = conditions.get(index.fields[equal] ?? "");
-  const among = (prefix: unknown[], range?: Range): Locate => {
-    return (key) => {
-      for (const [i, value] of prefix.entries()) {
-        const order = compareValues(key[i], value);
-        if (order !== 0) return order;
-      }
-      return range ? locate(key[prefix.length], range) : 0;
-    };
-  };
-  if (next === "in") return (condition?.in ?? []).map((value) => among([...values, value]));
-  if (next !== "range" || !condition?.range) return [among(values)];
-  const { $gt, $gte, ...upper } = condition.range;
-  // Of an array one element may meet the lower bound and another the upper one, so that one bound must do for the walk.
-  const lower = $gt === undefined && $gte === undefined ? upper : $gt === undefined ? { $gte } : { $gt };
-  return [among(values, index.many ? lower : condition.range)];
-}
-
-function bySort(sort: SortKeys) {
-  return (a: object, b: object): number => {
-    for (const [path, direction] of sort) {
-      const order = compareValues(valuesAt(a, path).values[0], valuesAt(b, path).values[0]);
-      if (order !== 0) return order * direction;
-    }
-    return 0;
-  };
-}

@@ -80,8 +80,9 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     return asOurs<D>(await this.#ask((collection) => collection.findOne({ _id: id }, TIMED)));
   }
 
-  async findByIds(ids: string[]): Promise<D[]> {
-    return this.find({ _id: { $in: ids } } as unknown as Filter<D>, { limit: Math.max(ids.length, 1) });
+  async findByIds(ids: string[], options: Pick<FindOptions<D>, "omit"> = {}): Promise<D[]> {
+    const limit = Math.max(ids.length, 1);
+    return this.find({ _id: { $in: ids } } as unknown as Filter<D>, { ...options, limit });
   }
 
   async findOne(filter: Filter<D>): Promise<D | null> {
@@ -89,14 +90,15 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     return asOurs<D>(await this.#ask((collection) => collection.findOne(query, TIMED)));
   }
 
-  async find(filter: Filter<D>, { sort, limit }: FindOptions<D>): Promise<D[]> {
+  async find(filter: Filter<D>, { sort, limit, omit }: FindOptions<D>): Promise<D[]> {
     assertLimit(limit);
     const keys = parseSort(sort);
     const query = this.#parse(filter, true, keys);
-    return this.#read(query, keys, limit);
+    return this.#read(query, keys, limit, without(omit));
   }
 
-  async page({ index = "_id", prefix, after, before, order, limit, where }: PageQuery<D>): Promise<D[]> {
+  async page(asked: PageQuery<D>): Promise<D[]> {
+    const { index = "_id", prefix, after, before, order, limit, where, omit } = asked;
     assertLimit(limit);
     pageIndex(this.#definition.name, this.#indexes, index);
     if (where) parseFilter(where);
@@ -110,7 +112,7 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     else if (end !== undefined) range.$lt = end;
     const keyed = { [index]: range };
     const query = where && Object.keys(where).length > 0 ? { $and: [keyed, where] } : keyed;
-    return this.#read(query as DriverFilter, [[index, descending ? -1 : 1]], limit);
+    return this.#read(query as DriverFilter, [[index, descending ? -1 : 1]], limit, without(omit));
   }
 
   async insert(document: D): Promise<D> {
@@ -189,7 +191,7 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     const query = this.#parse(filter, false);
     let deleted = 0;
     for (;;) {
-      const found = await this.#read(query, [], PORTION);
+      const found = await this.#read(query, [], PORTION, { _id: 1 });
       if (found.length === 0) return deleted;
       const portion = { $and: [{ _id: { $in: found.map(({ _id }) => _id) } }, query] } as DriverFilter;
       const { deletedCount } = await this.#ask((collection) => collection.deleteMany(portion));
@@ -214,9 +216,14 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     return filter as unknown as DriverFilter;
   }
 
-  async #read(query: DriverFilter, keys: SortKeys, limit: number): Promise<D[]> {
+  async #read(
+    query: DriverFilter,
+    keys: SortKeys,
+    limit: number,
+    projection?: Record<string, 0 | 1>,
+  ): Promise<D[]> {
     // All in the first batch: a server closes the cursor with it.
-    const options = { limit, batchSize: limit, ...TIMED };
+    const options = { limit, batchSize: limit, ...(projection ? { projection } : {}), ...TIMED };
     const sort = new Map(keys);
     return (await this.#ask((collection) =>
       collection.find(query, options).sort(sort).toArray(),
@@ -236,6 +243,9 @@ export class MongoCollection<D extends Document> implements OpenCollection<D> {
     return translated(error, this.#definition);
   }
 }
+
+const without = (fields: readonly string[] = []): Record<string, 0> | undefined =>
+  fields.length > 0 ? Object.fromEntries(fields.map((field) => [field, 0] as const)) : undefined;
 
 /** What is in the collection went in as a D; the driver's types know only that it has an _id. */
 const asOurs = <D extends Document>(found: Document | null) => found as D | null;

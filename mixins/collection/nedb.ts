@@ -5,18 +5,18 @@ import nedb from "@seald-io/nedb";
 import type { Document } from "./document.ts";
 
 /** A node of NeDB's AVL tree. The root of an empty tree has no key of its own. */
-export interface TreeNode {
+export interface TreeNode<T = Document> {
   key?: unknown;
-  data: Document[];
-  left: TreeNode | null;
-  right: TreeNode | null;
+  data: T[];
+  left: TreeNode<T> | null;
+  right: TreeNode<T> | null;
 }
 
-export interface Tree {
-  tree: TreeNode;
-  insert(key: unknown, document: Document): void;
-  delete(key: unknown, document: Document): void;
-  search(key: unknown): Document[];
+export interface Tree<T = Document> {
+  tree: TreeNode<T>;
+  insert(key: unknown, value: T): void;
+  delete(key: unknown, value: T): void;
+  search(key: unknown): T[];
 }
 
 export interface Datastore {
@@ -44,6 +44,9 @@ export const NedbDatastore = nedb as unknown as new (options: DatastoreOptions) 
 
 export const AVLTree = (
   trees as unknown as {
-    AVLTree: new (options: { unique: boolean; compareKeys(a: unknown, b: unknown): number }) => Tree;
+    AVLTree: new <T = Document>(options: {
+      unique: boolean;
+      compareKeys(a: unknown, b: unknown): number;
+    }) => Tree<T>;
   }
 ).AVLTree;

@@ -42,7 +42,7 @@ export class PrimaryIndex implements WalkableIndex {
   }
 
   walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {
-    return walkTree(this.#tree().tree, (key) => locate([key]), descending, effort);
+    return walkTree(this.#tree().tree, ({ key }) => locate([key]), descending, effort);
   }
 }
 
@@ -99,7 +99,7 @@ export class OrderedIndex implements WalkableIndex {
   }
 
   walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {
-    return walkTree(this.#tree.tree, (key) => locate(key as unknown[]), descending, effort);
+    return walkTree(this.#tree.tree, ({ key }) => locate(key as unknown[]), descending, effort);
   }
 
   #count(keys: number, step: 1 | -1): void {
@@ -135,21 +135,21 @@ function compareKeys(a: readonly unknown[], b: readonly unknown[]): number {
 }
 
 /** In-order traversal from the first wanted key on, with the way back up on a stack as deep as the tree. */
-function* walkTree(
-  root: TreeNode,
-  locate: (key: unknown) => number,
+export function* walkTree<T>(
+  root: TreeNode<T>,
+  locate: (node: TreeNode<T>) => number,
   descending: boolean,
   effort: Effort,
-): Generator<Document> {
+): Generator<T> {
   // "Ahead" is where the walk goes: to the right when ascending.
   const behind = descending ? "right" : "left";
   const ahead = descending ? "left" : "right";
-  const place = (node: TreeNode) => {
+  const place = (node: TreeNode<T>) => {
     effort.touched++;
-    return descending ? -locate(node.key) : locate(node.key);
+    return descending ? -locate(node) : locate(node);
   };
-  const stack: TreeNode[] = [];
-  let node: TreeNode | null = Object.hasOwn(root, "key") ? root : null;
+  const stack: TreeNode<T>[] = [];
+  let node: TreeNode<T> | null = Object.hasOwn(root, "key") ? root : null;
   while (node) {
     if (place(node) >= 0) {
       stack.push(node);

@@ -1,6 +1,6 @@
 /** Which index a query goes through, and whether that index serves it. */
 import { type Index, indexName } from "./definition.ts";
-import type { Conditions, SortKeys } from "./query.ts";
+import { type Conditions, MAX_MERGED, type SortKeys } from "./query.ts";
 
 export interface PlannedIndex {
   name: string;
@@ -14,6 +14,8 @@ export interface Plan {
   equal: number;
   /** What the filter says of the field after those. */
   next?: "in" | "range";
+  /** Whether that is an `$in`, and the index gives the documents of each of its values in the order of the sort. */
+  merged: boolean;
   /** Whether the index gives the documents in the order of the sort. */
   sorted: boolean;
   descending: boolean;
@@ -59,11 +61,17 @@ function planWith<I extends PlannedIndex>(
   const nextField = index.fields[equal];
   const condition = nextField === undefined ? undefined : conditions.get(nextField);
   const next = condition?.in ? "in" : condition?.range ? "range" : undefined;
-  const order = sortedBy(index, equal, conditions, sort);
-  const covered = equal + (next ? 1 : 0);
+  const values = next === "in" ? (condition?.in?.length ?? 0) : 0;
+  // Within each value of an `$in` the index goes on in the order of its other fields.
+  const within = next === "in" && sort.length > 0 ? sortedBy(index, equal + 1, conditions, sort) : 0;
+  const merged = within !== 0 && values <= MAX_MERGED;
+  const order = merged ? within : sortedBy(index, equal, conditions, sort);
+  const ranged = merged && conditions.get(index.fields[equal + 1] ?? "")?.range !== undefined;
+  const covered = equal + (next ? 1 : 0) + (ranged ? 1 : 0);
   const point =
     index.unique && covered === index.fields.length && (next === undefined || next === "in") && covered > 0;
-  const sorted = sort.length === 0 || (order !== 0 && next !== "in") || (point && next === undefined);
+  const sorted =
+    sort.length === 0 || merged || (order !== 0 && next !== "in") || (point && next === undefined);
   // A range or $in that has more to it ($ne, $exists) leaves a rest to filter by; so does a field the index does not have.
   const exact = [...conditions].every(([field, { ne, exists, in: values, range, eq }]) => {
     const used = index.fields.indexOf(field) < covered && index.fields.includes(field);
@@ -71,7 +79,7 @@ function planWith<I extends PlannedIndex>(
     return used && single && ne === undefined && exists === undefined;
   });
   const served = point || (exact && sorted && (covered > 0 || limited));
-  return { index, equal, next, sorted, descending: order === -1, point, served };
+  return { index, equal, next, merged, sorted, descending: order === -1, point, served };
 }
 
 /** The direction in which the index gives the order of the sort, 0 when it does not. Fields set equal do not matter for it. */

@@ -1,6 +1,6 @@
 /** Refuses a query that no declared index serves, so that what is quick on ten documents stays quick on ten million. */
 import { type PlannedIndex, planQuery } from "./plan.ts";
-import type { Conditions, SortKeys } from "./query.ts";
+import { type Conditions, MAX_MERGED, type SortKeys } from "./query.ts";
 
 /** @throws Error that names the collection, the query and its indexes */
 export function assertServed(
@@ -18,7 +18,8 @@ export function assertServed(
   const known = indexes.map(({ name, fields }) => `${name} (${fields.join(", ")})`).join(", ");
   throw new Error(
     `no index of the collection "${collection}" serves { ${filter} }${order && ` sorted by ${order}`}; it has ${known}. ` +
-      "One serves equality on its first fields, then one $in, one range, or the sort on the next.",
+      "One serves equality on its first fields, then one $in, one range, or the sort on the next; " +
+      `or an $in of at most ${MAX_MERGED} values and the sort on what follows.`,
   );
 }
 

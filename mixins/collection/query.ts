@@ -8,7 +8,7 @@ export interface Comparison<T> {
   $lt?: T;
   $lte?: T;
   $ne?: T | null;
-  /** At most 1000. */
+  /** At most 1000; 200 where there is a sort. */
   $in?: readonly (T | null)[];
   $exists?: boolean;
 }
@@ -64,6 +64,8 @@ export type Conditions = Map<string, Condition>;
 export type SortKeys = [path: string, direction: 1 | -1][];
 
 export const MAX_IN = 1000;
+/** Values of an `$in` whose documents are wanted in an order: MongoDB merges no more sorted scans than these. */
+export const MAX_MERGED = 200;
 export const MAX_LIMIT = 10_000;
 const RANGE = new Set(["$gt", "$gte", "$lt", "$lte"]);
 const UPDATES = new Set(["$set", "$unset", "$inc", "$max", "$min", "$push", "$addToSet", "$pull"]);

@@ -3,6 +3,7 @@ import type { ActionContract, ActionName } from "../../lib/contract.ts";
 import { authContract } from "../auth/auth.contract.ts";
 import { chatContract } from "../chat/chat.contract.ts";
 import { photoContract } from "../photo/photo.contract.ts";
+import { postsContract } from "../posts/posts.contract.ts";
 import { roomsContract } from "../rooms/rooms.contract.ts";
 import { sessionContract } from "../session/session.contract.ts";
 import { socialContract } from "../social/social.contract.ts";
@@ -16,6 +17,7 @@ const contracts: Readonly<Record<string, ActionContract>> = {
   ...chatContract,
   ...roomsContract,
   ...photoContract,
+  ...postsContract,
 };
 
 /** @throws Error for an action whose contract is not in the list above */

@@ -77,14 +77,29 @@ export class Accounts {
   /** Takes back a registration that did not come to its end. What it left elsewhere is the caller's to remove. */
   async discard(id: UserId): Promise<void> {
     const account = await this.#accounts.findById(id);
-    if (account?.state !== "registering") return;
-    await this.#claims.releaseAll(account, [...CLAIMED]);
-    await this.#accounts.deleteOne({ _id: id, state: "registering" });
+    const abandoned = account && (await this.abandon(account));
+    if (!abandoned) return;
+    await this.#claims.releaseAll(abandoned, [...CLAIMED]);
+    await this.#accounts.deleteOne({ _id: id, state: "discarding" });
+  }
+
+  /** From here on a registration can't come to its end. @returns null where it has, or has moved on since it was read */
+  abandon({ _id, state, unsettled_since }: AccountDocument): Promise<AccountDocument | null> {
+    if (state !== "registering" && state !== "discarding") return Promise.resolve(null);
+    return this.#accounts.findOneAndUpdate(
+      { _id, state, unsettled_since: unsettled_since ?? null },
+      { $set: { state: "discarding" } },
+    );
   }
 
   async find(id: UserId): Promise<ActiveAccount | undefined> {
     const account = await this.#accounts.findById(id);
     return isActive(account) ? account : undefined;
+  }
+
+  /** @param ids at most 1000, in any order; leaves out what is not there */
+  async findAll(ids: UserId[]): Promise<ActiveAccount[]> {
+    return (await this.#accounts.findByIds(ids)).filter(isActive);
   }
 
   /** @param name an email, or a username */
@@ -126,9 +141,9 @@ export class Accounts {
   /**
    * The other sessions of the account are `ending` from then on.
    * @param checked as it was when its password was checked: where that changed meanwhile, nothing is changed
-   * @param keep the session that stays
+   * @param keep the session that stays, if any
    */
-  async changePassword(checked: ActiveAccount, password: string, keep: SessionId): Promise<ActiveAccount> {
+  async changePassword(checked: ActiveAccount, password: string, keep?: SessionId): Promise<ActiveAccount> {
     const { _id, password_version } = checked;
     const password_hash = await this.#passwords.hash(password);
     const changed = await this.#accounts.findOneAndUpdate(

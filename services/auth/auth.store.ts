@@ -14,7 +14,8 @@ export interface AccountDocument extends Claimant, Owing {
   /** How often the password was changed: tells a sign-in that it changed meanwhile, which a new hash alone does not. */
   password_version: number;
   role: Role;
-  state: "registering" | "active" | "deleting";
+  /** One that is `discarding` was never active, and never will be. */
+  state: "registering" | "discarding" | "active" | "deleting";
   created_at: number;
   /** Of accounts with something unfinished, when it last moved on (milliseconds since 1970): the sweep looks here. */
   unsettled_since?: number;

@@ -44,7 +44,8 @@ async function settle(
   const stale = Date.now() - unsettled_since > patience;
   if (state === "deleting") {
     await deletions.advance(account);
-  } else if (state === "registering" && stale) {
+  } else if (state === "discarding" || (state === "registering" && stale)) {
+    if (!(await accounts.abandon(account))) return;
     // The profile first: as long as the account is there, this can be repeated.
     await call(broker, "v1.users.deleteProfile", { user_id: _id });
     await accounts.discard(_id);

@@ -43,8 +43,13 @@ export class Access {
     }
     for (const user of users) {
       try {
-        const { user_ids } = await this.#chats.getKnown(conversation, user);
-        await this.#assertOnTerms(user_ids);
+        const known = await this.#chats.getKnown(conversation, user);
+        // Together: the other account may have gone since the chat was read.
+        const [{ user_ids }] = await Promise.all([
+          this.#chats.get(conversation, user),
+          this.#assertOnTerms(known.user_ids),
+        ]);
+        assertBoth(user_ids);
       } catch (error) {
         // Of who may not, it is said why; what can't be known now is everybody's trouble.
         if (!isVecheError(error) || error.type === "UNAVAILABLE") throw error;
@@ -64,8 +69,8 @@ export class Access {
     );
   }
 
-  async #assertOnTerms([one, other]: UserId[]): Promise<void> {
-    if (one === undefined || other === undefined) throw failedPrecondition("The other account was deleted.");
+  async #assertOnTerms(user_ids: UserId[]): Promise<void> {
+    const [one, other] = assertBoth(user_ids);
     // Not who has blocked whom.
     if (await this.#others.isBlocked(one, other))
       throw permissionDenied("You and this user can't write to each other.");
@@ -88,6 +93,11 @@ export class Access {
   async assertRecentReader(conversation: ConversationId, user: UserId): Promise<void> {
     if (!this.#letIn.has(`${conversation}.${user}`)) await this.assertReader(conversation, user);
   }
+}
+
+function assertBoth([one, other]: UserId[]): [UserId, UserId] {
+  if (one === undefined || other === undefined) throw failedPrecondition("The other account was deleted.");
+  return [one, other];
 }
 
 /** Of a private room, others don't even learn that it exists. */

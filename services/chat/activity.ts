@@ -12,6 +12,8 @@ import type { MessageLog } from "./message-log.ts";
 import type { ReadMarkers } from "./read-markers.ts";
 
 const KNOWN = 50_000;
+/** Entries that are read at once. */
+const PORTION = 500;
 
 interface Collections {
   chats: Collection<ChatDocument>;
@@ -35,20 +37,48 @@ export class Activity {
   async note(message: EntryDocument): Promise<void> {
     const { conversation, sender_id } = message;
     await Promise.all([
-      this.#advancing.to(conversation, message),
+      this.advance(message),
       sender_id === null ? undefined : this.#markers.advance(conversation, sender_id, message),
     ]);
   }
 
+  /** As `note`, but for the read marker. */
+  advance(message: EntryDocument): Promise<void> {
+    return this.#advancing.to(message.conversation, message);
+  }
+
   /** Somebody has seen this tail: whoever wrote it may have died before `note`. */
-  async catchUp(log: MessageLog, conversation: ConversationId, { seq, messages }: Tail): Promise<void> {
+  async catchUp(log: MessageLog, conversation: ConversationId, { messages }: Tail): Promise<void> {
     if (messages <= (this.#known.get(conversation) ?? 0)) return;
-    const kept = await this.#countKept(conversation);
-    if (kept === undefined) return;
-    this.#known.set(conversation, kept);
-    if (messages <= kept) return;
-    const last = await log.lastMessage(conversation, seq);
-    if (last) await this.note(last);
+    const head = await this.#head(conversation);
+    if (!head) return;
+    this.#known.set(conversation, head.messages);
+    if (messages <= head.messages) return;
+    let after = head.last_seq;
+    for (;;) {
+      const entries = await log.readForward(conversation, after, PORTION);
+      const written = entries.filter(({ type }) => type === "message");
+      await Promise.all(written.map((message) => this.note(message)));
+      after = entries.at(-1)?.seq ?? after;
+      if (entries.length < PORTION) return;
+    }
+  }
+
+  /**
+   * Looks whether logs go further than their conversations know: where whoever wrote died, and nobody has looked since.
+   * @param heads at most 1000
+   */
+  async catchUpAll(log: MessageLog, heads: RoomHeadDocument[]): Promise<void> {
+    const tails = heads.map(({ _id: conversation, last_seq: seq }) => ({ conversation, seq }));
+    for (const { conversation } of await log.findNext(tails)) {
+      await this.catchUp(log, conversation, await log.readTail(conversation));
+    }
+  }
+
+  /** Of a room that has its first entry: from then on the sweep knows it. Can be repeated. */
+  async open(room: ConversationId): Promise<void> {
+    const head = { $max: { last_seq: 0, messages: 0 } };
+    await this.#collections.rooms.findOneAndUpdate({ _id: room }, head, { upsert: true });
   }
 
   forget(conversation: ConversationId): void {
@@ -67,10 +97,10 @@ export class Activity {
     this.#known.set(conversation, Math.max(messages, this.#known.get(conversation) ?? 0));
   }
 
-  /** Undefined where there is no such chat. */
-  async #countKept(conversation: ConversationId): Promise<number | undefined> {
+  /** Null where there is no such chat. */
+  async #head(conversation: ConversationId): Promise<Pick<RoomHeadDocument, "last_seq" | "messages"> | null> {
     const { chats, rooms } = this.#collections;
-    if (isRoom(conversation)) return (await rooms.findById(conversation))?.messages ?? 0;
-    return (await chats.findById(conversation))?.messages;
+    if (isRoom(conversation)) return (await rooms.findById(conversation)) ?? { last_seq: 0, messages: 0 };
+    return chats.findById(conversation);
   }
 }

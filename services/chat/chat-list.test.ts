@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from "@jest/globals";
-import { type ConversationId, newUserId, type UserId } from "../../lib/ids.ts";
+import { type ConversationId, newRoomId, newUserId, type UserId } from "../../lib/ids.ts";
 import { type Collection, type Document, openCollection } from "../../mixins/collection/collection.ts";
 import { Activity } from "./activity.ts";
+import { ActivitySweep } from "./activity-sweep.ts";
 import { chatCollections } from "./chat.store.ts";
 import { ChatList } from "./chat-list.ts";
 import { DirectChats } from "./direct-chats.ts";
@@ -95,7 +96,7 @@ test("has the newest activity first, the last message as it now is, and what is 
     [first, "two", 2],
     [second, null, 0],
   ]);
-  await markers.markRead(log, first, ann, 1);
+  await markers.markRead(log, first, ann, { seq: 1, tail: await log.readTail(first) });
   await editMessage(log, first, { sender: bob, nonce: "e", target: 2, text: "TWO" });
   expect((await rows(ann))[0]).toEqual([first, "TWO", 1]);
   await nextMillisecond();
@@ -159,4 +160,43 @@ test("what a crash left behind is made up for by who sees the tail", async () =>
   calls = [];
   await again.catchUp(log, id, { seq: 1, messages: 1, sent_at: 0 });
   expect(calls).toEqual([]);
+});
+
+test("of messages that a crash left behind each moves its sender's marker", async () => {
+  const bob = newUserId();
+  const id = await chatWith(bob);
+  await keep(id, ann, "one");
+  await keep(id, bob, "two");
+  await new Activity(collections, markers).catchUp(log, id, await log.readTail(id));
+  expect([await rows(ann), await rows(bob)]).toEqual([[[id, "two", 1]], [[id, "two", 0]]]);
+});
+
+test("what a crash left behind, and nobody has looked at since, is made up for by the sweep", async () => {
+  const bob = newUserId();
+  const chat = await chatWith(bob);
+  const room = newRoomId();
+  await activity.open(room);
+  await log.append(room, { type: "join", sender: ann, nonce: "join:1" });
+  for (const id of [chat, room]) await keep(id, bob, "one");
+  const sweep = new ActivitySweep(collections, new Activity(collections, markers), log);
+  await sweep.run();
+  expect(await rows(ann)).toEqual([[chat, "one", 1]]);
+  expect(await list.ofRooms(ann, [room])).toMatchObject([{ last_message: { text: "one" }, unread_count: 1 }]);
+  calls = [];
+  await sweep.run();
+  expect(calls).toEqual(["page", "findByIds", "page", "findByIds"]);
+});
+
+test("the sweep comes to every conversation, a portion a run, round and round", async () => {
+  const bob = newUserId();
+  const chats = [];
+  for (let i = 0; i < 600; i++) chats.push(await chatWith());
+  const last = await chatWith(bob);
+  const sweep = new ActivitySweep(collections, new Activity(collections, markers), log);
+  for (const round of ["one", "two"]) {
+    await keep(last, bob, round);
+    await sweep.run();
+    await sweep.run();
+    expect(await rows(bob)).toEqual([[last, round, 0]]);
+  }
 });

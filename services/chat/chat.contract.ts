@@ -3,15 +3,12 @@ import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
 import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { textOf } from "../../lib/text.ts";
+import { ImportedTime } from "../imports/imports.contract.ts";
 
 export const MAX_TEXT = 2_000;
 
-export const MessageText = z
-  .string()
-  .max(MAX_TEXT)
-  .refine((text) => text.trim() !== "", "must not be empty")
-  // Half a surrogate pair can't be kept as UTF-8.
-  .refine((text) => text.isWellFormed(), "must be well-formed Unicode");
+export const MessageText = textOf(MAX_TEXT).refine((text) => text.trim() !== "", "must not be empty");
 
 /** Chosen by the client: the same nonce from the same sender makes one message, however often it is sent. */
 export const Nonce = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -");
@@ -62,8 +59,11 @@ export const Entry = z.object({ seq: z.int().min(1), frame: z.string(), left: z.
 /** Published when a room is gone: nothing comes any more. */
 export const Closing = z.object({ closed: z.literal(true) });
 
-/** What others who read along are told, and what is not kept. `frame` goes to the clients of all users but `from`. */
-export const Signal = z.object({ from: z.string(), frame: z.string() });
+/**
+ * What others who read along are told, and what is not kept. `frame` goes to the clients of all users but `from`, once the log
+ * was delivered up to the seq `behind`: by then whoever was removed before is not among them.
+ */
+export const Signal = z.object({ from: z.string(), behind: z.int().min(0), frame: z.string() });
 
 const conversation = z.string();
 const changed = {
@@ -107,7 +107,7 @@ export const TailSeq = z.strictObject({ conversation: ConversationIdSchema, seq 
 
 export type Closing = z.output<typeof Closing>;
 export type ConversationState = z.output<typeof ConversationState>;
-export type TailSeq = z.input<typeof TailSeq>;
+export type TailSeq = z.output<typeof TailSeq>;
 export type Signal = z.output<typeof Signal>;
 export type Chat = z.output<typeof Chat>;
 export type ChatSummary = z.output<typeof ChatSummary>;
@@ -175,11 +175,15 @@ export const chatContract = defineContract({
         id: ConversationIdSchema,
         ...pageParams,
         after: seq.optional().describe("read forward from behind this seq"),
+        before: entrySeq.optional().describe("read back from before this seq"),
       })
-      .refine(({ cursor, after }) => cursor === undefined || after === undefined, {
-        path: ["after"],
-        message: "can't be used together with cursor",
-      }),
+      .refine(
+        ({ cursor, after, before }) => [cursor, after, before].filter((at) => at !== undefined).length < 2,
+        {
+          path: ["after"],
+          message: "cursor, after and before can't be used together",
+        },
+      ),
     result: z.object({
       messages: z.array(Message).describe("newest first; with `after` oldest first"),
       seq: seq.describe("subscribe, or read on, with `after` set to it"),
@@ -233,6 +237,7 @@ export const chatContract = defineContract({
       user_id: UserIdSchema,
       type: z.enum(["join", "leave"]),
       membership: z.uuid().describe("of this stay: who comes back has another"),
+      at: ImportedTime.optional().describe("where it was before now"),
     }),
     result: z.object({ seq }),
   },
@@ -254,12 +259,15 @@ export const chatContract = defineContract({
     }),
     result: z.object({ entries: z.array(Entry) }),
   },
-  /** For gateways: which of these conversations go further than `seq`. One read, however many they are. */
+  /** For gateways: which of these conversations go further than `seq`, and which are gone. Two reads, however many they are. */
   "v1.chat.compareTails": {
     audience: "services",
     idempotent: true,
     params: z.strictObject({ tails: z.array(TailSeq).max(MAX_TAILS) }),
-    result: z.object({ further: z.array(TailSeq).describe("only those, each with a seq that it reaches") }),
+    result: z.object({
+      further: z.array(TailSeq).describe("only those, each with a seq that it reaches"),
+      gone: z.array(ConversationIdSchema),
+    }),
   },
 });
 

@@ -19,14 +19,17 @@ import { UserDeleted } from "../auth/auth.contract.ts";
 import { RoomDeleted } from "../rooms/rooms.contract.ts";
 import { Access } from "./access.ts";
 import { Activity } from "./activity.ts";
+import { ActivitySweep } from "./activity-sweep.ts";
 import { type ChatSignal, type Closing, chatContract, type Signal } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
+import { chatImportContract } from "./chat-import.contract.ts";
 import { ChatList } from "./chat-list.ts";
 import { dropLog, forgetUser } from "./departures.ts";
 import { chatOf, DirectChats } from "./direct-chats.ts";
 import { deleteMessage, editMessage } from "./editing.ts";
 import { messageOf, publishedOf, type Tail } from "./entries.ts";
 import { readHistory } from "./history.ts";
+import { importEntries } from "./importing.ts";
 import { MessageLog } from "./message-log.ts";
 import { ReadMarkers } from "./read-markers.ts";
 import { lastBefore } from "./since.ts";
@@ -35,16 +38,19 @@ type ChatService = WithCollections<typeof chatCollections> &
   WithBus & {
     access: Access;
     activity: Activity;
+    activitySweep: ActivitySweep;
     chats: DirectChats;
     log: MessageLog;
     markers: ReadMarkers;
     list: ChatList;
-    /** Tells the others who read along. */
-    signal(conversation: ConversationId, from: UserId, signal: ChatSignal): Promise<void>;
+    /** Tells the others who read along. @param tail as it is now: those who left before it are not among them */
+    signal(conversation: ConversationId, from: UserId, tail: Tail, signal: ChatSignal): Promise<void>;
   };
 
 /** Of the question who may write, which others wait behind. */
 const WITHIN = { timeout: 2_000 };
+
+const contract = { ...chatContract, ...chatImportContract };
 
 const byConversation = shardedBy("id");
 
@@ -58,11 +64,12 @@ export default defineService<ChatService>({
       name: "edits and deletions that were not applied",
       run: ({ log }, signal) => log.changes.settleAll(signal),
     }),
+    sweep<ChatService>({ name: "lists of conversations", run: ({ activitySweep }) => activitySweep.run() }),
   ],
   metadata: { needs: ["v1.users", "v1.rooms", "v1.social"] },
 
-  actions: implement<typeof chatContract, ChatService>(
-    chatContract,
+  actions: implement<typeof contract, ChatService>(
+    contract,
     {
       async "v1.chat.createDirectChat"(ctx) {
         const { participant_id } = ctx.params;
@@ -109,24 +116,30 @@ export default defineService<ChatService>({
         return messageOf(await deleteMessage(this.log, id, { sender, nonce, target: seq }));
       },
       async "v1.chat.listMessages"(ctx) {
-        await this.access.assertRecentReader(ctx.params.id, callerOf(ctx).id);
-        return readHistory(this.log, ctx.params.id, ctx.params);
+        const { id: user } = callerOf(ctx);
+        await this.access.assertRecentReader(ctx.params.id, user);
+        const page = await readHistory(this.log, ctx.params.id, ctx.params);
+        // Again: the read may have taken longer than the answer is good for.
+        await this.access.assertRecentReader(ctx.params.id, user);
+        return page;
       },
       async "v1.chat.markRead"(ctx) {
         const { id, seq } = ctx.params;
         const { id: user } = callerOf(ctx);
         await this.access.assertRecentReader(id, user);
-        const read = await this.markers.markRead(this.log, id, user, seq);
+        const tail = await this.log.readTail(id);
+        const read = await this.markers.markRead(this.log, id, user, { seq, tail });
         const isNews = this.markers.isNews(id, user, read.seq);
         if (isNews)
-          await this.signal(id, user, { op: "read", conversation: id, user_id: user, seq: read.seq });
+          await this.signal(id, user, tail, { op: "read", conversation: id, user_id: user, seq: read.seq });
         return read;
       },
       async "v1.chat.signalTyping"(ctx) {
         const { id } = ctx.params;
         const { id: user } = callerOf(ctx);
         await this.access.assertRecentReader(id, user);
-        await this.signal(id, user, { op: "typing", conversation: id, user_id: user });
+        const tail = await this.log.readTail(id);
+        await this.signal(id, user, tail, { op: "typing", conversation: id, user_id: user });
         return null;
       },
       async "v1.chat.authorizeSubscription"(ctx) {
@@ -146,12 +159,19 @@ export default defineService<ChatService>({
         return { seq: tail.seq, after };
       },
       async "v1.chat.appendMembership"(ctx) {
-        const { id, user_id, type, membership } = ctx.params;
+        const { id, user_id, type, membership, at } = ctx.params;
         // No nonce of a client has a colon.
-        const draft = { type, sender: user_id, nonce: `${type}:${membership}` } as const;
+        const draft = { type, sender: user_id, nonce: `${type}:${membership}`, at } as const;
         const entry = await this.log.append(id, draft);
+        if (entry.seq === 1) await this.activity.open(id);
         if (type === "join") await this.markers.advance(id, user_id, entry);
         return { seq: entry.seq };
+      },
+      async "v1.chat.importChats"(ctx) {
+        return { chats: await this.chats.import(ctx.params.chats) };
+      },
+      async "v1.chat.importEntries"(ctx) {
+        return { is_new: await importEntries(this, ctx.params.system, ctx.params.entries) };
       },
       async "v1.chat.summarizeRooms"(ctx) {
         return { rooms: await this.list.ofRooms(ctx.params.user_id, ctx.params.ids) };
@@ -162,8 +182,7 @@ export default defineService<ChatService>({
         return { entries: entries.map(publishedOf) };
       },
       async "v1.chat.compareTails"(ctx) {
-        const next = await this.log.findNext(ctx.params.tails);
-        return { further: next.map(({ conversation, seq }) => ({ conversation, seq })) };
+        return this.log.compare(ctx.params.tails);
       },
     },
     // In steady state one process writes a conversation; correctness does not depend on it.
@@ -172,6 +191,7 @@ export default defineService<ChatService>({
       "v1.chat.editMessage": byConversation,
       "v1.chat.deleteMessage": byConversation,
       "v1.chat.appendMembership": byConversation,
+      "v1.chat.importEntries": shardedBy("system"),
     },
   ),
 
@@ -210,9 +230,9 @@ export default defineService<ChatService>({
       this.activity
         .catchUp(this.log, conversation, tail)
         .catch((error: unknown) => this.logger.debug("A conversation's activity was not mended.", error));
-    this.signal = async (conversation, from, signal) => {
+    this.signal = async (conversation, from, { seq }, signal) => {
       if (!(await this.access.maySignal(conversation, from))) return;
-      const published: Signal = { from, frame: JSON.stringify(signal) };
+      const published: Signal = { from, behind: seq, frame: JSON.stringify(signal) };
       this.bus.publish(conversationSubject(conversation), JSON.stringify(published));
     };
     this.log = new MessageLog(messages, {
@@ -221,5 +241,6 @@ export default defineService<ChatService>({
       refusals: (conversation, users) => this.access.refusals(conversation, users),
       onTail: (conversation, tail) => void catchUp(conversation, tail),
     });
+    this.activitySweep = new ActivitySweep(this.collections, this.activity, this.log);
   },
 });

@@ -32,11 +32,13 @@ export interface EntryDocument {
   messages: number;
   /**
    * `<conversation>.<sender>.<nonce>`; the entry's `_id` once the sender's account was deleted. Of `join` and `leave`
-   * `<conversation>.<type>:<membership>`.
+   * `<conversation>.<type>:<membership>`, and of imported messages `<conversation>.import:<system>.<id there>`.
    */
   nonce_key: string;
   /** Of the request as it was first made. */
   digest: string;
+  /** Of what history shows, which is all but edits and deletions: its own `_id`. However many of those lie between, pages cost the same. */
+  shown?: string;
   /** Of an edit or a deletion: the `_id` of the message that it changes. */
   target?: string;
   /** Of an edit or a deletion, until it was applied to its target: its own `_id`. */
@@ -77,6 +79,7 @@ export const chatCollections = {
     name: "messages",
     indexes: [
       { fields: ["nonce_key"], unique: true },
+      { fields: ["shown"] },
       { fields: ["target"] },
       { fields: ["owed"] },
       { fields: ["sender_id"] },
@@ -90,6 +93,9 @@ const SEQ_DIGITS = 16;
 
 export const entryId = (conversation: ConversationId, seq: number): string =>
   `${conversation}.${String(seq).padStart(SEQ_DIGITS, "0")}`;
+
+/** Not of one who sent it: no nonce of a client has a colon. */
+export const isOfSystem = (nonceKey: string): boolean => nonceKey.includes(":");
 
 export const activityKey = (conversation: ConversationId, time: number): string =>
   `${String(time).padStart(16, "0")}.${conversation}`;

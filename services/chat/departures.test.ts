@@ -1,8 +1,11 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { type ConversationId, newDirectChatId, newRoomId, newUserId } from "../../lib/ids.ts";
 import { openCollection } from "../../mixins/collection/collection.ts";
+import { hold } from "../../test/support/held.ts";
+import { Access } from "./access.ts";
 import { chatCollections } from "./chat.store.ts";
 import { type ChatDocuments, forgetUser } from "./departures.ts";
+import { DirectChats } from "./direct-chats.ts";
 import { MessageLog } from "./message-log.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -53,6 +56,27 @@ test("both at once leave nothing", async () => {
   await Promise.all([forgetUser(documents, ann, none), forgetUser(documents, bob, none)]);
   expect(await documents.chats.findById(id)).toBeNull();
   expect(await log.find(id, 1)).toBeNull();
+});
+
+test("once an account has gone nobody writes to it, also not by who read the chat while it went", async () => {
+  const id = await chatOfBoth();
+  const chats = new DirectChats(documents.chats);
+  const onTerms = { isBlocked: async () => false, askRooms: () => Promise.reject(new Error("no room")) };
+  const [here, elsewhere] = [
+    new Access(chats, onTerms),
+    new Access(new DirectChats(documents.chats), onTerms),
+  ];
+  expect([...(await elsewhere.refusals(id, [ann]))]).toEqual([]);
+  const gate = hold(documents.chats, "updateOne");
+  const going = forgetUser(documents, bob, (chat) => chats.forget(chat));
+  await gate.reached;
+  await chats.get(id, ann);
+  gate.release();
+  await going;
+  for (const access of [here, elsewhere]) {
+    const refusals = await access.refusals(id, [ann]);
+    expect(refusals.get(ann)).toMatchObject({ type: "FAILED_PRECONDITION" });
+  }
 });
 
 test("that somebody left is in the log once, also if it is appended again after its user was forgotten", async () => {

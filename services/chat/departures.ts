@@ -4,7 +4,13 @@
  */
 import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
-import type { ChatDocument, EntryDocument, ReadMarkerDocument, RoomHeadDocument } from "./chat.store.ts";
+import {
+  type ChatDocument,
+  type EntryDocument,
+  isOfSystem,
+  type ReadMarkerDocument,
+  type RoomHeadDocument,
+} from "./chat.store.ts";
 
 const PORTION = 100;
 
@@ -17,7 +23,7 @@ export interface ChatDocuments {
 
 /**
  * Messages stay, without their author's name. A direct chat stays for the other one; one that nobody is in goes.
- * @param onLeft told of each direct chat that the user was in
+ * @param onLeft told of each direct chat that the user has left
  */
 export async function forgetUser(
   documents: ChatDocuments,
@@ -45,9 +51,9 @@ const within = (conversation: ConversationId) => ({ $gte: `${conversation}.`, $l
 async function anonymize(messages: Collection<EntryDocument>, user: UserId): Promise<void> {
   for (;;) {
     const written = await messages.find({ sender_id: user }, { limit: PORTION });
-    for (const { _id, type, nonce_key } of written) {
-      // Nobody can send that nonce again; but the system may append again that somebody joined or left.
-      const key = type === "join" || type === "leave" ? nonce_key : _id;
+    for (const { _id, nonce_key } of written) {
+      // Nobody can send that nonce again; but the system may append again what it knows by one of its own.
+      const key = isOfSystem(nonce_key) ? nonce_key : _id;
       await messages.updateOne({ _id, sender_id: user }, { $set: { sender_id: null, nonce_key: key } });
     }
     if (written.length < PORTION) return;
@@ -64,7 +70,6 @@ async function leaveChats(
     const found = await chats.find({ user_ids: user }, { limit: PORTION });
     if (found.length === 0) return;
     for (const { _id, pair, user_ids } of found) {
-      onLeft(_id);
       if (user_ids.length === 1) {
         // The last one: as long as the chat is there, this can be repeated.
         await dropLog(documents, _id);
@@ -73,6 +78,7 @@ async function leaveChats(
         // Where the other one goes at the same time, one of the two is the last.
         await chats.updateOne({ _id, pair }, { $pull: { user_ids: user }, $set: { pair: _id } });
       }
+      onLeft(_id);
     }
   }
 }

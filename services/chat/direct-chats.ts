@@ -57,6 +57,44 @@ export class DirectChats {
     throw unavailable();
   }
 
+  /**
+   * Chats of an older system. Can be repeated.
+   * @param chats at most 1000
+   * @returns in their order: the chat that the two have, and whether it was made now
+   */
+  async import(
+    chats: { id: ConversationId; user_ids: [UserId, UserId]; created_at: number }[],
+  ): Promise<{ id: ConversationId; is_new: boolean }[]> {
+    const documents = chats.map(({ id, user_ids, created_at }): ChatDocument => {
+      const sorted = user_ids.toSorted();
+      const activity = activityKey(id, created_at);
+      return {
+        ...{ _id: id, pair: sorted.join("."), user_ids: sorted, created_at, activity },
+        ...{ last_seq: 0, messages: 0 },
+      };
+    });
+    const known = new Map<string, ConversationId>();
+    const made = new Set<string>();
+    for (let attempt = 0; ; attempt += 1) {
+      const unknown = documents.map(({ pair }) => pair).filter((pair) => !known.has(pair));
+      if (unknown.length === 0) break;
+      if (attempt > documents.length) throw unavailable();
+      const found = await this.#chats.find(
+        { pair: { $in: [...new Set(unknown)] } },
+        { limit: unknown.length },
+      );
+      for (const { _id, pair } of found) known.set(pair, _id);
+      const missing = documents.filter(({ pair }) => !known.has(pair));
+      const { inserted } = await this.#chats.insertMany(missing);
+      for (const { _id, pair } of missing.slice(0, inserted)) {
+        known.set(pair, _id);
+        made.add(_id);
+      }
+      // Where one was refused, the next look finds who was faster.
+    }
+    return documents.map(({ _id, pair }) => ({ id: known.get(pair) ?? _id, is_new: made.has(_id) }));
+  }
+
   /** @throws NOT_FOUND, PERMISSION_DENIED for who is not in it */
   async get(id: ConversationId, user: UserId): Promise<ChatDocument> {
     const chat = await this.#chats.findById(id);

@@ -5,23 +5,26 @@ import type { Entry, EntryFrame, Message } from "./chat.contract.ts";
 import { type EntryDocument, entryId, seqOfEntry } from "./chat.store.ts";
 
 /** What is to be appended: by a client, or, of the types `join` and `leave`, by the owner of a room's members. */
-export type Draft = { sender: UserId; nonce: string } & (
-  | { type: "message"; text: string }
+export type Draft = {
+  sender: UserId;
+  nonce: string;
+  /** When it was, where that was before (milliseconds since 1970). */
+  at?: number;
+} & (
+  | { type: "message"; text: string; imported?: true }
   | { type: "edit"; target: number; text: string }
   | { type: "delete"; target: number }
   | { type: "join" | "leave" }
 );
 
 /** Whether somebody asks for it who may have lost the right to. */
-export const isOfClient = ({ type }: Draft): boolean => type !== "join" && type !== "leave";
+export const isOfClient = (draft: Draft): boolean =>
+  draft.type !== "join" && draft.type !== "leave" && !("imported" in draft);
 
 /** An edit or a deletion: it changes another entry, and is not shown by itself. */
 export type Change = EntryDocument & { type: "edit" | "delete"; target: string };
 
 export const isChange = (entry: EntryDocument): entry is Change => entry.target !== undefined;
-
-/** What history shows. */
-export const SHOWN = ["message", "join", "leave"] as const;
 
 /** What the next entry follows from. */
 export interface Tail {
@@ -37,6 +40,7 @@ export const tailOf = ({ seq, sent_at, messages }: EntryDocument): Tail => ({ se
 export function entryAfter(tail: Tail, conversation: ConversationId, draft: Draft): EntryDocument {
   const seq = tail.seq + 1;
   const _id = entryId(conversation, seq);
+  const now = Date.now();
   return {
     _id,
     conversation,
@@ -45,11 +49,11 @@ export function entryAfter(tail: Tail, conversation: ConversationId, draft: Draf
     sender_id: draft.sender,
     text: "text" in draft ? draft.text : "",
     // Clocks differ and go back; time within a log does not.
-    sent_at: Math.max(Date.now(), tail.sent_at),
+    sent_at: Math.max(draft.at === undefined ? now : Math.min(draft.at, now), tail.sent_at),
     messages: tail.messages + (draft.type === "message" ? 1 : 0),
     nonce_key: nonceKey(conversation, draft),
     digest: digestOf(draft),
-    ...("target" in draft ? { target: entryId(conversation, draft.target), owed: _id } : {}),
+    ...("target" in draft ? { target: entryId(conversation, draft.target), owed: _id } : { shown: _id }),
   };
 }
 

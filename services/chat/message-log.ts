@@ -3,9 +3,11 @@ import { LRUCache } from "lru-cache";
 import { alreadyExists } from "../../lib/errors.ts";
 import type { ConversationId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
+import { type Appended, appendOld, type Placed } from "./appending-old.ts";
 import { Changes } from "./changes.ts";
+import type { TailSeq } from "./chat.contract.ts";
 import { type EntryDocument, entryId } from "./chat.store.ts";
-import { type Draft, digestOf, EMPTY, isChange, nonceKey, SHOWN, type Tail, tailOf } from "./entries.ts";
+import { type Draft, digestOf, EMPTY, isChange, nonceKey, type Tail, tailOf } from "./entries.ts";
 import { GroupCommit, type Log, type Refusals } from "./group-commit.ts";
 
 const KNOWN_TAILS = 50_000;
@@ -63,6 +65,15 @@ export class MessageLog {
     }
   }
 
+  /**
+   * Appends what was elsewhere before, of any conversations, each behind its log. What is there already stays, and is not told
+   * again. Nothing is published: there may be millions, and who listens sees from its tail that the log goes further.
+   * @param drafts at most 1000, of imported messages and joins
+   */
+  appendOld(drafts: Placed[]): Promise<Appended> {
+    return appendOld(this.#log, drafts);
+  }
+
   find(conversation: ConversationId, seq: number): Promise<EntryDocument | null> {
     return this.#messages.findById(entryId(conversation, seq));
   }
@@ -71,8 +82,25 @@ export class MessageLog {
    * The entries right behind these, where there are such: `seq` has no holes, so a log that goes further has that one. One
    * read. @param tails at most 1000
    */
-  findNext(tails: { conversation: ConversationId; seq: number }[]): Promise<EntryDocument[]> {
+  findNext(tails: TailSeq[]): Promise<EntryDocument[]> {
     return this.#messages.findByIds(tails.map(({ conversation, seq }) => entryId(conversation, seq + 1)));
+  }
+
+  /**
+   * Which logs go further than they were seen to, and which are gone: what was once kept goes only with its whole log. Two reads.
+   * @param tails at most 1000
+   */
+  async compare(tails: TailSeq[]): Promise<{ further: TailSeq[]; gone: ConversationId[] }> {
+    const seen = tails.filter(({ seq }) => seq > 0);
+    const [next, kept] = await Promise.all([
+      this.findNext(tails),
+      this.#messages.findByIds(seen.map(({ conversation, seq }) => entryId(conversation, seq))),
+    ]);
+    const there = new Set(kept.map(({ conversation }) => conversation));
+    return {
+      further: next.map(({ conversation, seq }) => ({ conversation, seq })),
+      gone: seen.flatMap(({ conversation }) => (there.has(conversation) ? [] : [conversation])),
+    };
   }
 
   /** As the database has it now. */
@@ -83,18 +111,6 @@ export class MessageLog {
     return tail;
   }
 
-  /** The last one that is a message, up to a seq. */
-  async lastMessage(conversation: ConversationId, seq: number): Promise<EntryDocument | undefined> {
-    const [last] = await this.#messages.page({
-      prefix: `${conversation}.`,
-      after: entryId(conversation, seq + 1),
-      order: "desc",
-      limit: 1,
-      where: { type: "message" },
-    });
-    return last;
-  }
-
   /** Of a conversation that is gone. */
   forget(conversation: ConversationId): void {
     this.#tails.delete(conversation);
@@ -103,22 +119,16 @@ export class MessageLog {
   /** What history shows, newest first. @param before the seq that the page ends below */
   readShownBack(conversation: ConversationId, before: number, limit: number): Promise<EntryDocument[]> {
     const after = entryId(conversation, before);
-    return this.#messages.page({
-      prefix: `${conversation}.`,
-      after,
-      order: "desc",
-      limit,
-      where: { type: { $in: SHOWN } },
-    });
+    return this.#messages.page({ index: "shown", prefix: `${conversation}.`, after, order: "desc", limit });
   }
 
   /** What history shows, oldest first. @param after the seq behind which the page begins */
   readShownForward(conversation: ConversationId, after: number, limit: number): Promise<EntryDocument[]> {
     return this.#messages.page({
+      index: "shown",
       prefix: `${conversation}.`,
       after: entryId(conversation, after),
       limit,
-      where: { type: { $in: SHOWN } },
     });
   }
 

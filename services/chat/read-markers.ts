@@ -27,8 +27,12 @@ export class ReadMarkers {
   }
 
   /** @param seq beyond the tail it counts as the tail. @returns where the marker is now, and what is behind it */
-  async markRead(log: MessageLog, conversation: ConversationId, user: UserId, seq: number) {
-    const tail = await log.readTail(conversation);
+  async markRead(
+    log: MessageLog,
+    conversation: ConversationId,
+    user: UserId,
+    { seq, tail }: { seq: number; tail: Position },
+  ) {
     const entry = seq < tail.seq ? await log.find(conversation, seq) : tail;
     const marker = await this.advance(conversation, user, entry ?? { seq: 0, messages: 0 });
     // It may have gone beyond the tail of then.

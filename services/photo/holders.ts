@@ -4,7 +4,7 @@ import { call } from "../../lib/contract.ts";
 import type { PhotoDocument } from "./photo.store.ts";
 
 /** Each takes `{ user_id, photo_id }` and answers `{ holds }`. An image of a kind that has none is left alone. */
-const HOLDERS = { avatar: "v1.users.holdsImage" } as const;
+const HOLDERS = { avatar: "v1.users.holdsImage", post: "v1.posts.holdsImage" } as const;
 
 /** @returns undefined where nobody can tell now */
 export async function isHeld(broker: ServiceBroker, photo: PhotoDocument): Promise<boolean | undefined> {

@@ -10,6 +10,7 @@ import { invalidArgument, isVecheError, notFound, resourceExhausted, unavailable
 import type { UserId } from "../../lib/ids.ts";
 import { type Format, formatOf, pixelsOf } from "./imaging/images.ts";
 import { tooManyPixels } from "./imaging/protocol.ts";
+import { FORMATS } from "./photo.contract.ts";
 
 interface Limits {
   maxBytes: number;
@@ -20,6 +21,8 @@ interface Limits {
 
 interface Upload {
   owner: UserId;
+  /** What it may turn out to be. */
+  formats: readonly Format[];
   path: string;
   /** `taken`: all of it is there, and it is being decoded and stored. `ended`: its files go. */
   state: "open" | "taken" | "ended";
@@ -60,7 +63,7 @@ export class Uploads {
   }
 
   /** @throws RESOURCE_EXHAUSTED, UNAVAILABLE */
-  async begin(owner: UserId): Promise<string> {
+  async begin(owner: UserId, formats: readonly Format[] = FORMATS): Promise<string> {
     const ofOwner = [...this.#uploads.values()].filter((upload) => upload.owner === owner).length;
     if (this.#uploads.size >= MAX_UPLOADS || ofOwner >= MAX_OF_A_USER) {
       throw resourceExhausted("Too many uploads are under way.", 5);
@@ -69,7 +72,7 @@ export class Uploads {
     const path = join(this.#directory, id);
     const gone = new AbortController();
     const written = Promise.resolve();
-    const upload: Upload = { owner, path, state: "open", size: 0, seq: 0, written, gone };
+    const upload: Upload = { owner, formats, path, state: "open", size: 0, seq: 0, written, gone };
     // Before anything is waited for: those that come meanwhile count it.
     this.#uploads.set(id, upload);
     try {
@@ -171,7 +174,8 @@ export class Uploads {
     clearTimeout(upload.timer);
     try {
       await before;
-      if (seq === 0) upload.format = this.#look(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+      const { buffer, byteOffset, length } = bytes;
+      if (seq === 0) upload.format = this.#look(Buffer.from(buffer, byteOffset, length), upload.formats);
       if (upload.size + bytes.length > this.#limits.maxBytes) throw tooLarge(this.#limits.maxBytes);
       if (upload.file) await writeAll(upload.file, bytes, upload.size);
       upload.size += bytes.length;
@@ -190,9 +194,9 @@ export class Uploads {
   }
 
   /** The first chunk has the headers of an image, unless it is made to deceive: then the decoder finds out. */
-  #look(head: Buffer): Format {
+  #look(head: Buffer, formats: readonly Format[]): Format {
     const format = formatOf(head);
-    if (!format) throw invalidArgument("This is no image: JPEG, PNG, WebP and GIF are taken.");
+    if (!format || !formats.includes(format)) throw invalidArgument(notTaken(formats));
     const { maxPixels } = this.#limits;
     if ((pixelsOf(head, format) ?? 0) > maxPixels) throw invalidArgument(tooManyPixels(maxPixels));
     return format;
@@ -204,6 +208,11 @@ export class Uploads {
     upload.timer.unref();
   }
 }
+
+const NAMES: Readonly<Record<Format, string>> = { jpeg: "JPEG", png: "PNG", webp: "WebP", gif: "GIF" };
+
+const notTaken = (formats: readonly Format[]): string =>
+  `This is no image that is taken here. These are: ${formats.map((format) => NAMES[format]).join(", ")}.`;
 
 const UUID_LENGTH = 36;
 

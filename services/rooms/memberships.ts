@@ -20,7 +20,7 @@ const PORTION = 100;
 /** Keeps that a member came or went, once for each membership. */
 export type AppendMembership = (
   type: "join" | "leave",
-  member: Pick<MemberDocument, "room" | "user_id" | "membership">,
+  member: Pick<MemberDocument, "room" | "user_id" | "membership" | "joined_at">,
 ) => Promise<unknown>;
 
 export class Memberships {
@@ -58,16 +58,54 @@ export class Memberships {
       const there = await this.#members.findById(memberId(room, user));
       if (there?.leaving !== undefined) await this.#finishRemoval(there);
       else if (there) return { member: await this.settle(there), isNew: false };
-      const member = await this.#insert(room, user, "member");
+      const member = await this.#insert(room, user, "member", Date.now());
       if (member) return { member: await this.settle(member), isNew: true };
     }
     throw unavailable();
   }
 
   /** The first member of a room that is being made. Where chat is away, the `join` stays owed: the room is there all the same. */
-  async found(room: ConversationId, owner: UserId): Promise<void> {
-    const member = await this.#insert(room, owner, "admin");
+  async found(room: ConversationId, owner: UserId, at: number): Promise<void> {
+    const member = await this.#insert(room, owner, "admin", at);
     if (member) await this.settle(member).catch(() => {});
+  }
+
+  /**
+   * Members of rooms of an older system. Can be repeated. Who owes a `join` afterwards gets it from the caller, who then settles; the
+   * sweep does both for who is killed.
+   * @param members at most 1000
+   * @returns each as it is now, in their order, and which are new
+   */
+  async import(members: { room_id: ConversationId; user_id: UserId; joined_at: number }[]) {
+    const known = new Map<string, MemberDocument>();
+    const made = new Set<string>();
+    const ids = members.map(({ room_id, user_id }) => memberId(room_id, user_id));
+    for (let attempt = 0; ; attempt += 1) {
+      for (const member of await this.#members.findByIds([...new Set(ids)])) known.set(member._id, member);
+      const missing = new Map<string, MemberDocument>();
+      for (const { room_id, user_id, joined_at } of members) {
+        const member = memberJoining(room_id, user_id, "member", joined_at);
+        if (!known.has(member._id)) missing.set(member._id, member);
+      }
+      if (missing.size === 0) break;
+      if (attempt >= ATTEMPTS) throw unavailable();
+      const joining = [...missing.values()];
+      const { inserted } = await this.#members.insertMany(joining);
+      for (const { _id } of joining.slice(0, inserted)) made.add(_id);
+    }
+    return { members: ids.flatMap((id) => known.get(id) ?? []), made };
+  }
+
+  /** The `join` of each of these is in the log. */
+  async settleAll(members: Pick<MemberDocument, "room" | "user_id" | "membership">[]): Promise<void> {
+    const ids = members.map(({ room, user_id }) => memberId(room, user_id));
+    const settled = new Set(members.map(({ membership }) => membership));
+    const found = await this.#members.findByIds(ids);
+    const owing = found.filter(({ membership, leaving }) => settled.has(membership) && leaving === undefined);
+    await this.#members.updateMany(
+      { _id: { $in: owing.map(({ _id }) => _id) }, leaving: null, owes_join: true },
+      { $unset: { owes_join: true, unsettled_since: true } },
+    );
   }
 
   /** Appends the `join` that a membership may owe. */
@@ -191,21 +229,10 @@ export class Memberships {
     room: ConversationId,
     user_id: UserId,
     role: MemberDocument["role"],
+    joined_at: number,
   ): Promise<MemberDocument | undefined> {
-    const joined_at = Date.now();
     try {
-      return await this.#members.insert({
-        _id: memberId(room, user_id),
-        room,
-        user_id,
-        membership: randomUUID(),
-        role,
-        joined_at,
-        by_user: byUser(user_id, joined_at, room),
-        by_rank: byRank({ room, role, joined_at, user_id }),
-        owes_join: true,
-        unsettled_since: joined_at,
-      });
+      return await this.#members.insert(memberJoining(room, user_id, role, joined_at));
     } catch (error) {
       if (error instanceof DuplicateKey) return undefined;
       throw error;
@@ -220,3 +247,21 @@ export class Memberships {
     await this.#members.deleteOne({ _id, membership, leaving });
   }
 }
+
+const memberJoining = (
+  room: ConversationId,
+  user_id: UserId,
+  role: MemberDocument["role"],
+  joined_at: number,
+): MemberDocument => ({
+  _id: memberId(room, user_id),
+  room,
+  user_id,
+  membership: randomUUID(),
+  role,
+  joined_at,
+  by_user: byUser(user_id, joined_at, room),
+  by_rank: byRank({ room, role, joined_at, user_id }),
+  owes_join: true,
+  unsettled_since: Date.now(),
+});

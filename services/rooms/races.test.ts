@@ -41,12 +41,11 @@ const rooms = () =>
     memberships: Memberships;
     collections: { members: object };
   };
-const chatLog = () =>
-  (
-    chat.broker.getLocalService({ name: "chat", version: 1 }) as unknown as {
-      log: { append(): Promise<unknown> };
-    }
-  ).log;
+const chatService = () =>
+  chat.broker.getLocalService({ name: "chat", version: 1 }) as unknown as {
+    log: { append(): Promise<unknown> };
+    list: object;
+  };
 const settled = (attempt: Promise<unknown>) => attempt.catch(() => {});
 
 test("a member of a private room who joins it once more while being removed is out", async () => {
@@ -60,6 +59,51 @@ test("a member of a private room who joins it once more while being removed is o
   gate.release();
   await settled(joining);
   await expect(history(eve, id)).rejects.toMatchObject({ type: "NOT_FOUND" });
+});
+
+test("who joins an open room while it is closed to others does not get in", async () => {
+  const [ann, eve] = [somebody(), somebody()];
+  const id = await make(ann, false);
+  const gate = hold(rooms().memberships, "enter");
+  const joining = join(eve, id);
+  await gate.reached;
+  await call(chat.broker, "v1.rooms.updateRoom", { id, is_private: true }, as(ann));
+  await say(ann, id, "now that we are among ourselves");
+  gate.release();
+  await expect(joining).rejects.toMatchObject({ type: "NOT_FOUND" });
+  await expect(history(eve, id)).rejects.toMatchObject({ type: "NOT_FOUND" });
+});
+
+test.each([
+  ["the tail", "readTail", {}],
+  ["a page that is read forward", "readShownForward", { after: 0 }],
+] as const)(
+  "who was removed while %s was being read is shown nothing of what came afterwards",
+  async (_name, method, page) => {
+    const [ann, bob] = [somebody(), somebody()];
+    const id = await make(ann);
+    await invite(ann, id, bob);
+    const gate = hold(chatService().log, method);
+    const reading = call(chat.broker, "v1.chat.listMessages", { id, ...page }, as(bob));
+    await gate.reached;
+    await remove(ann, id, bob);
+    await say(ann, id, "among ourselves");
+    gate.release();
+    await expect(reading).rejects.toMatchObject({ type: "NOT_FOUND" });
+  },
+);
+
+test("who was removed while their rooms were being listed is shown nothing of what came afterwards", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await make(ann);
+  await invite(ann, id, bob);
+  const gate = hold(chatService().list, "ofRooms");
+  const listing = call(chat.broker, "v1.rooms.listRooms", {}, as(bob));
+  await gate.reached;
+  await remove(ann, id, bob);
+  await say(ann, id, "among ourselves");
+  gate.release();
+  expect((await listing).rooms).toEqual([]);
 });
 
 test("an admin who is removed brings nobody in any more, not even themselves", async () => {
@@ -144,7 +188,7 @@ test("a subscription that reads the log of a room which is deleted meanwhile end
   const id = await make(ann);
   for (let i = 0; i < 5; i++) await say(ann, id, `number ${i}`);
   const socket = await Socket.signedIn(chat.broker, ann);
-  const gate = hold(chatLog(), "readForward");
+  const gate = hold(chatService().log, "readForward");
   socket.push({ op: "subscribe", conversation: id, after: 0 });
   await gate.reached;
   const gone = Socket.signedIn(chat.broker, ann);
@@ -156,7 +200,7 @@ test("a subscription that reads the log of a room which is deleted meanwhile end
 
 test("a room is made also while chat is away: that its owner has joined follows", async () => {
   const ann = somebody();
-  const log = chatLog();
+  const log = chatService().log;
   const { append } = log;
   log.append = () => Promise.reject(new Error("away"));
   const id = await make(ann).finally(() => {
@@ -171,7 +215,7 @@ test("who subscribes while being removed is refused, however late the log answer
   const [ann, eve] = [somebody(), somebody()];
   const id = await make(ann);
   await invite(ann, id, eve);
-  const gate = hold(chatLog(), "readTail");
+  const gate = hold(chatService().log, "readTail");
   const subscribing = call(chat.broker, "v1.chat.authorizeSubscription", { conversation: id }, as(eve));
   const refused = expect(subscribing).rejects.toMatchObject({ type: "NOT_FOUND" });
   await gate.reached;
@@ -184,7 +228,7 @@ test("from the moment of the mark a leaving member is none, while their leave is
   const [ann, eve] = [somebody(), somebody()];
   const id = await make(ann, false);
   await join(eve, id);
-  const gate = hold(chatLog(), "append");
+  const gate = hold(chatService().log, "append");
   const removing = remove(ann, id, eve);
   await gate.reached;
   await expect(say(eve, id, "still here")).rejects.toMatchObject({ type: "PERMISSION_DENIED" });

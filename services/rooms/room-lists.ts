@@ -26,7 +26,7 @@ export class RoomLists {
     this.#summarize = summarize;
   }
 
-  /** Joined last first. Two reads and one call, however long the page. @throws INVALID_ARGUMENT for another list's cursor */
+  /** Joined last first. Three reads and one call, however long the page. @throws INVALID_ARGUMENT for another list's cursor */
   async ofUser(user: UserId, { limit, cursor }: Page) {
     const list = `rooms of ${user}`;
     const after = cursor === undefined ? undefined : decodeCursor(list, cursor);
@@ -35,10 +35,12 @@ export class RoomLists {
     const ids = items.map(({ room }) => room);
     if (ids.length === 0) return { rooms: [], next_cursor };
     const [found, states] = await Promise.all([this.#rooms.findAll(ids), this.#summarize(user, ids)]);
+    // What was said last in a room is not for who was removed from it before that was read.
+    const still = new Set((await this.#memberships.inAny(ids, user)).map(({ membership }) => membership));
     const roomWith = new Map(found.map((room) => [room._id, room]));
     const stateOf = new Map(states.rooms.map(({ id, ...state }) => [id, state]));
     const rooms = items.flatMap((member): RoomSummary[] => {
-      const room = roomWith.get(member.room);
+      const room = still.has(member.membership) ? roomWith.get(member.room) : undefined;
       return room ? [{ ...roomOf(room), role: roleOf(room, member), ...stateOf.get(room._id) }] : [];
     });
     return { rooms, next_cursor };

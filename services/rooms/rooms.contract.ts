@@ -4,6 +4,7 @@ import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { pageParams } from "../../lib/cursors.ts";
 import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
 import { ConversationState } from "../chat/chat.contract.ts";
+import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 
 /** How many users `checkMembers` is asked about at once: as many as messages go out in one batch. */
 export const MAX_CHECKED = 256;
@@ -61,7 +62,21 @@ export const RoomMember = z
 export type RoomSummary = z.output<typeof RoomSummary>;
 export type RoomMember = z.output<typeof RoomMember>;
 
+const Entered = RoomMember.extend({
+  joined: z.boolean().describe("false for who was in already"),
+});
+
 const id = ConversationIdSchema;
+
+export const ImportedRoom = z.strictObject({
+  id,
+  name: RoomName,
+  owner_id: UserIdSchema,
+  is_private: z.boolean(),
+  created_at: ImportedTime,
+});
+
+export const ImportedMember = z.strictObject({ room_id: id, user_id: UserIdSchema, joined_at: ImportedTime });
 
 export const roomsContract = defineContract({
   "v1.rooms.createRoom": {
@@ -103,12 +118,26 @@ export const roomsContract = defineContract({
     params: z.strictObject({ id }),
     result: z.null(),
   },
+  /** Whoever asks, also nobody in particular: NOT_FOUND for a private one. */
+  "v1.rooms.readOpenRoom": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ id }),
+    result: Room,
+  },
+  /** All of one's own at once, joined last first, 1,000 at most. */
+  "v1.rooms.listRoomIds": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({}),
+    result: z.object({ ids: z.array(z.string()) }),
+  },
   /** Who is in already stays so. */
   "v1.rooms.joinRoom": {
     audience: "user",
     idempotent: true,
     params: z.strictObject({ id }),
-    result: RoomMember,
+    result: Entered,
   },
   /** When it answers, the caller can neither read nor write any more. */
   "v1.rooms.leaveRoom": {
@@ -121,7 +150,7 @@ export const roomsContract = defineContract({
     audience: "user",
     idempotent: true,
     params: z.strictObject({ id, user_id: UserIdSchema }),
-    result: RoomMember,
+    result: Entered,
   },
   "v1.rooms.listMembers": {
     audience: "user",
@@ -141,6 +170,40 @@ export const roomsContract = defineContract({
     idempotent: true,
     params: z.strictObject({ id, user_id: UserIdSchema, role: Role }),
     result: RoomMember,
+  },
+  /** For the import: in the order of the rooms. Refused is a name that another has. */
+  "v1.rooms.importRooms": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ rooms: z.array(ImportedRoom).min(1).max(MAX_RECORDS) }),
+    result: z.object({
+      outcomes: z.array(
+        z.object({ outcome: z.enum(["made", "there", "refused"]), reason: z.string().optional() }),
+      ),
+    }),
+  },
+  /** For the import: in the order of the members. Who gets a `membership` owes its `join`: append it, then settle. */
+  "v1.rooms.importMembers": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ members: z.array(ImportedMember).min(1).max(MAX_RECORDS) }),
+    result: z.object({
+      members: z.array(
+        z.object({ is_new: z.boolean(), membership: z.string().nullable(), joined_at: z.int() }),
+      ),
+    }),
+  },
+  /** For the import: the `join` of these is in the log. */
+  "v1.rooms.settleMembers": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({
+      members: z
+        .array(z.strictObject({ room_id: id, user_id: UserIdSchema, membership: z.uuid() }))
+        .min(1)
+        .max(MAX_RECORDS),
+    }),
+    result: z.null(),
   },
   /** Who of the users is in a room at this moment. Never answered from a cache. */
   "v1.rooms.checkMembers": {

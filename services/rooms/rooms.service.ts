@@ -14,6 +14,7 @@ import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
 import { UserDeleted } from "../auth/auth.contract.ts";
 import { leaveAll } from "./departures.ts";
+import { importMembers, importRooms } from "./importing.ts";
 import { Memberships, SETTLED_AFTER_MS } from "./memberships.ts";
 import { RoomLists } from "./room-lists.ts";
 import { type RoomSignal, roomsContract } from "./rooms.contract.ts";
@@ -36,6 +37,9 @@ type RoomsService = WithCollections<typeof roomsCollections> &
 
 /** Tells a user, on all devices, what happened without their doing. */
 type Tell = (user: UserId, frame: RoomSignal) => void;
+
+/** Of an unpaged list. */
+const MAX_ROOM_IDS = 1_000;
 
 export default defineService<RoomsService>({
   name: "rooms",
@@ -62,6 +66,17 @@ export default defineService<RoomsService>({
       const { room, role } = await standing(this, ctx.params.id, callerOf(ctx).id);
       return { ...roomOf(room), role };
     },
+    async "v1.rooms.readOpenRoom"(ctx) {
+      const room = await this.rooms.find(ctx.params.id);
+      if (!room || room.is_private) throw noSuchRoom();
+      return roomOf(room);
+    },
+    async "v1.rooms.listRoomIds"(ctx) {
+      const members = await this.memberships.pageOf(callerOf(ctx).id, MAX_ROOM_IDS);
+      const open = await this.rooms.findAll(members.map(({ room }) => room));
+      const there = new Set<string>(open.map(({ _id }) => _id));
+      return { ids: members.flatMap(({ room }) => (there.has(room) ? [room] : [])) };
+    },
     async "v1.rooms.updateRoom"(ctx) {
       const { id, ...changes } = ctx.params;
       const own = await standing(this, id, callerOf(ctx).id);
@@ -83,8 +98,13 @@ export default defineService<RoomsService>({
       const { id: user } = callerOf(ctx);
       const { room, member } = await standing(this, ctx.params.id, user);
       // A private room is there for members alone; who is being removed from one must not come in again.
-      if (member) return memberOf(room, await this.memberships.settle(member));
-      return memberOf(room, (await this.memberships.enter(room._id, user)).member);
+      if (member) return { ...memberOf(room, await this.memberships.settle(member)), joined: false };
+      const { member: entered, isNew } = await this.memberships.enter(room._id, user);
+      const now = isNew ? await this.rooms.find(room._id) : room;
+      if (now && !now.is_private) return { ...memberOf(now, entered), joined: isNew };
+      // It was closed to others, or deleted, in the meantime.
+      if (isNew) await this.memberships.end(entered);
+      throw noSuchRoom();
     },
     async "v1.rooms.leaveRoom"(ctx) {
       const own = await standing(this, ctx.params.id, callerOf(ctx).id);
@@ -100,7 +120,7 @@ export default defineService<RoomsService>({
       const { id: caller } = callerOf(ctx);
       const own = await standing(this, id, caller);
       assertModerator(own);
-      if (user_id === caller) return memberOf(own.room, own.member);
+      if (user_id === caller) return { ...memberOf(own.room, own.member), joined: false };
       const [{ exists }, { hidden_ids, blocked_ids }] = await Promise.all([
         call(ctx, "v1.users.exists", { user_id }),
         call(ctx, "v1.social.blockedAmong", { user_id: caller, others: [user_id] }),
@@ -108,7 +128,7 @@ export default defineService<RoomsService>({
       if (!exists || hidden_ids.length > 0) throw notFound("There is no such user.");
       if (blocked_ids.length > 0) throw permissionDenied("You have blocked this user.");
       const { member, isNew } = await this.memberships.enter(id, user_id);
-      if (!isNew) return memberOf(own.room, member);
+      if (!isNew) return { ...memberOf(own.room, member), joined: false };
       try {
         // Who was removed in the meantime brings nobody in.
         assertModerator(await standing(this, id, caller));
@@ -117,7 +137,7 @@ export default defineService<RoomsService>({
         throw error;
       }
       this.tell(user_id, { op: "room_joined", room: roomOf(own.room) });
-      return memberOf(own.room, member);
+      return { ...memberOf(own.room, member), joined: true };
     },
     async "v1.rooms.listMembers"(ctx) {
       const { id, limit, cursor } = ctx.params;
@@ -156,6 +176,18 @@ export default defineService<RoomsService>({
       if (role !== "owner") return memberOf(room, await this.memberships.setRole(member, role));
       return memberOf({ ...room, owner_id: user_id }, await this.rooms.handOver(room, caller, member));
     },
+    "v1.rooms.importRooms"(ctx) {
+      return importRooms(this.rooms, ctx.params.rooms);
+    },
+    "v1.rooms.importMembers"(ctx) {
+      return importMembers(this.memberships, ctx.params.members);
+    },
+    async "v1.rooms.settleMembers"(ctx) {
+      await this.memberships.settleAll(
+        ctx.params.members.map(({ room_id: room, ...rest }) => ({ room, ...rest })),
+      );
+      return null;
+    },
     async "v1.rooms.checkMembers"(ctx) {
       const { id, user_ids } = ctx.params;
       const [room, members] = await Promise.all([
@@ -184,8 +216,11 @@ export default defineService<RoomsService>({
     const { STALE_AFTER_MS: patience } = runtimeOf(this.broker).config;
     this.memberships = new Memberships(
       members,
-      (type, { room, user_id, membership }) =>
-        call(this.broker, "v1.chat.appendMembership", { id: room, user_id, type, membership }),
+      (type, { room, user_id, membership, joined_at }) =>
+        call(this.broker, "v1.chat.appendMembership", {
+          ...{ id: room, user_id, type, membership },
+          ...(type === "join" ? { at: joined_at } : {}),
+        }),
       patience,
     );
     const tellDeleted = (room_id: ConversationId) => publish(this.broker, "room.deleted", { room_id });

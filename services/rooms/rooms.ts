@@ -1,13 +1,24 @@
 /** Rooms: made, found, changed and deleted. Each has one owner, who is a member. */
-import { alreadyExists, DuplicateKey, failedPrecondition, hasCode, notFound } from "../../lib/errors.ts";
+import type { z } from "zod";
+import {
+  alreadyExists,
+  DuplicateKey,
+  failedPrecondition,
+  hasCode,
+  notFound,
+  unavailable,
+} from "../../lib/errors.ts";
 import { type ConversationId, newRoomId, type UserId } from "../../lib/ids.ts";
 import type { Claims } from "../../mixins/claims.ts";
 import type { Collection, Update } from "../../mixins/collection/collection.ts";
 import type { Memberships } from "./memberships.ts";
+import type { ImportedRoom as ImportedRoomSchema } from "./rooms.contract.ts";
 import type { MemberDocument, RoomDocument } from "./rooms.store.ts";
 
 /** One that is there for users: it has its name, and is not being deleted. */
 export type OpenRoom = RoomDocument & { name: string };
+
+type ImportedRoom = z.output<typeof ImportedRoomSchema>;
 
 const ATTEMPTS = 5;
 const PORTION = 100;
@@ -67,13 +78,31 @@ export class Rooms {
   /** @throws ALREADY_EXISTS where the name is taken, and then nothing is kept */
   async create(owner: UserId, name: string, is_private: boolean): Promise<OpenRoom> {
     const made = await this.#insert(owner, is_private);
-    const named = await this.#claims.take(made, "name", name).catch(async (error: unknown) => {
-      if (hasCode(error, "ALREADY_EXISTS")) await this.#rooms.deleteOne({ _id: made._id });
-      throw error;
-    });
-    await this.#memberships.found(made._id, owner);
+    const named = await this.#name(made, name);
+    await this.#memberships.found(made._id, owner, made.created_at);
     await this.#settle(named);
     return { ...named, name };
+  }
+
+  /**
+   * A room of an older system, under an id that was reserved for it. Can be repeated.
+   * @returns whether it was made now
+   * @throws ALREADY_EXISTS where the name is taken, and then nothing is kept
+   */
+  async import({ id: _id, name, owner_id, is_private, created_at }: ImportedRoom): Promise<boolean> {
+    const unsettled_since = Date.now();
+    let made = await this.#rooms.findById(_id);
+    if (made && (made.unsettled_since === undefined || made.deleting_since !== undefined)) return false;
+    // What an earlier attempt left is young again, so that no sweep takes it back.
+    made = made
+      ? await this.#rooms.findOneAndUpdate({ _id, deleting_since: null }, { $set: { unsettled_since } })
+      : await this.#insertOne({ _id, owner_id, is_private, created_at, unsettled_since });
+    if (!made) throw unavailable();
+    const left = await this.#claims.endLeft(made, "name", name);
+    const named = await this.#name(left, name);
+    await this.#memberships.found(_id, owner_id, created_at);
+    await this.#settle(named);
+    return true;
   }
 
   /** @throws ALREADY_EXISTS where the name is taken; FAILED_PRECONDITION where it was changed meanwhile */
@@ -141,13 +170,25 @@ export class Rooms {
         await this.#claims.releaseAll(room, ["name"]);
         await this.#rooms.deleteOne({ _id: room._id });
       } else if (room.name === undefined) {
-        await this.#rooms.deleteOne({ _id: room._id, name: null });
+        await this.#rooms.deleteOne({
+          _id: room._id,
+          name: null,
+          unsettled_since: room.unsettled_since ?? null,
+        });
       } else if (await this.#memberships.find(room._id, room.owner_id)) {
         await this.#settle(room);
       } else {
         await this.delete(room);
       }
     }
+  }
+
+  /** @throws ALREADY_EXISTS where the name is taken, and then the room is gone */
+  #name(made: RoomDocument, name: string): Promise<RoomDocument> {
+    return this.#claims.take(made, "name", name).catch(async (error: unknown) => {
+      if (hasCode(error, "ALREADY_EXISTS")) await this.#rooms.deleteOne({ _id: made._id });
+      throw error;
+    });
   }
 
   async #settle(room: RoomDocument): Promise<void> {
@@ -158,15 +199,22 @@ export class Rooms {
     );
   }
 
+  /** @returns null where the id is taken */
+  async #insertOne(room: RoomDocument): Promise<RoomDocument | null> {
+    try {
+      return await this.#rooms.insert(room);
+    } catch (error) {
+      if (error instanceof DuplicateKey) return null;
+      throw error;
+    }
+  }
+
   async #insert(owner_id: UserId, is_private: boolean): Promise<RoomDocument> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const now = Date.now();
-      try {
-        const room = { _id: newRoomId(), owner_id, is_private, created_at: now, unsettled_since: now };
-        return await this.#rooms.insert(room);
-      } catch (error) {
-        if (!(error instanceof DuplicateKey)) throw error;
-      }
+      const room = { _id: newRoomId(), owner_id, is_private, created_at: now, unsettled_since: now };
+      const made = await this.#insertOne(room);
+      if (made) return made;
     }
     throw alreadyExists("No id was free. Try again.");
   }

@@ -1,10 +1,12 @@
 /** The sessions' collection. */
+import type { Dialect } from "../../lib/dialects.ts";
 import type { SessionId, UserId } from "../../lib/ids.ts";
 import { defineCollection } from "../../mixins/collection/collection.ts";
 
 export interface SessionDocument {
   _id: SessionId;
-  user_id: UserId;
+  /** Absent of one whose account is gone, as is `list_key`: only its id is kept, for gateways to refuse. */
+  user_id?: UserId;
   state: "live" | "revoked";
   /** What refresh tokens are signed over, besides the session's id and their generation. */
   salt: string;
@@ -14,8 +16,10 @@ export interface SessionDocument {
   created_at: number;
   device: string;
   address: string;
+  /** In which it was opened; absent of `/v1`. */
+  dialect?: Dialect;
   /** `<user>.<time of creation>.<id>`: a user's sessions, in order. */
-  list_key: string;
+  list_key?: string;
   /** `r.<time of revocation>.<id>`: what was revoked, in order; only of revoked ones. */
   revoked_key?: string;
   /** When it ends; of a revoked one, when no access token of it can be good any more. Then it is deleted. */

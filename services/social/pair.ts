@@ -169,6 +169,21 @@ export const block: Step<{ changed: boolean }> = (at) => {
 
 export const unblock: Step<{ changed: boolean }> = (at) => toggle(at, "blocks_since", undefined);
 
+/** For the import: makes two friends without a word of theirs. @throws NOT_FOUND, PERMISSION_DENIED across a block */
+export const makeFriends: Step<{ changed: boolean }> = (at) => {
+  const { state, me, other, version, now } = at;
+  if (state.friends_since !== undefined) return { answer: { changed: false } };
+  refuseBlocked(at);
+  const asked: RequestState = {
+    id: `${pairId(me, other)}.${version}`,
+    from: me,
+    status: "PENDING",
+    created_at: now,
+  };
+  const { next } = befriend(at, state.request?.status === "PENDING" ? state.request : asked);
+  return { next, answer: { changed: true } };
+};
+
 /** Of one whose account goes. */
 export const clear: Step<null> = ({ state: { request, friends_since, low, high } }) => {
   const all = [request, friends_since, ...Object.values(low), ...Object.values(high)];

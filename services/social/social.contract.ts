@@ -1,8 +1,10 @@
 /** Friend requests, friendships, follows and blocks: what is between two users. */
+import type { Context } from "moleculer";
 import { z } from "zod";
-import { type ActionTypes, defineContract } from "../../lib/contract.ts";
-import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
-import { UserIdSchema } from "../../lib/ids.ts";
+import { type ActionTypes, call, defineContract } from "../../lib/contract.ts";
+import { MAX_LIMIT, offsetParams, pageParams } from "../../lib/cursors.ts";
+import { type UserId, UserIdSchema } from "../../lib/ids.ts";
+import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 
 /** Each request has one of its own. It names the pair, so that a request is found by one read. */
 export const RequestIdSchema = z
@@ -36,6 +38,16 @@ const users = z.object({
 });
 /** Asked for what is so already, nothing changes. */
 const done = z.object({ changed: z.boolean() });
+
+/** What is between two users of an older system: `from` asks, follows, or is friends with `to`. */
+export const ImportedTie = z
+  .strictObject({
+    tie: z.enum(["friends", "request", "follow"]),
+    from: UserIdSchema,
+    to: UserIdSchema,
+    since: ImportedTime,
+  })
+  .refine(({ from, to }) => from !== to, "must be between two users");
 
 export const socialContract = defineContract({
   /** Not idempotent: repeated, it is refused as asked already. */
@@ -94,6 +106,17 @@ export const socialContract = defineContract({
     params: z.strictObject(pageParams),
     result: users,
   },
+  /** As the two lists above, for clients that page by offset. Reads all that it skips: so not far. */
+  "v1.social.listFollowsAt": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({
+      user_id: UserIdSchema,
+      list: z.enum(["followers", "following"]),
+      ...offsetParams,
+    }),
+    result: z.object({ user_ids: z.array(z.string()) }),
+  },
   /** Whether one of the two has blocked the other. One read. */
   "v1.social.isBlockedBetween": {
     audience: "services",
@@ -111,6 +134,17 @@ export const socialContract = defineContract({
       blocked_ids: z.array(z.string()).describe("whom the user blocked"),
     }),
   },
+  /** For the import: in the order of the ties. What is there already, or more than that, stays. */
+  "v1.social.importTies": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ ties: z.array(ImportedTie).min(1).max(MAX_RECORDS) }),
+    result: z.object({
+      outcomes: z.array(
+        z.object({ outcome: z.enum(["made", "there", "refused"]), reason: z.string().optional() }),
+      ),
+    }),
+  },
   /** Whom a user follows, newest first. */
   "v1.social.listFollowedIds": {
     audience: "services",
@@ -123,6 +157,22 @@ export const socialContract = defineContract({
     result: users,
   },
 });
+
+/**
+ * For one who asks: which of some users have blocked them, and so are not shown.
+ * @param others at most 100 of them are others than the user
+ * @throws UNAVAILABLE while nobody can tell
+ */
+export async function hiddenFrom(
+  ctx: Context,
+  user: UserId,
+  others: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const strangers = [...new Set(others)].filter((other) => other !== user);
+  if (strangers.length === 0) return new Set();
+  const { hidden_ids } = await call(ctx, "v1.social.blockedAmong", { user_id: user, others: strangers });
+  return new Set(hidden_ids);
+}
 
 declare module "../../lib/contract.ts" {
   interface Actions extends ActionTypes<typeof socialContract> {}

@@ -12,6 +12,7 @@ import { sweep } from "../../mixins/sweep.ts";
 import { UserDeleted } from "../auth/auth.contract.ts";
 import { Counts } from "./counts.ts";
 import { Edges } from "./edges.ts";
+import { importTies } from "./importing.ts";
 import { Lists } from "./lists.ts";
 import { Mending } from "./mending.ts";
 import * as rules from "./pair.ts";
@@ -79,6 +80,15 @@ export default defineService<SocialService>({
     "v1.social.listFollowing"(ctx) {
       return listOfAnother(this, ctx, "following");
     },
+    async "v1.social.listFollowsAt"(ctx) {
+      const { user_id, list, ...wanted } = ctx.params;
+      const name = list === "followers" ? "follower" : "following";
+      const [user_ids] = await Promise.all([
+        this.lists.pageAt(user_id, name, wanted),
+        mustSee(this, ctx, user_id),
+      ]);
+      return { user_ids: await withoutHidden(this, ctx, user_ids) };
+    },
     async "v1.social.getCounts"(ctx) {
       const { user_id } = ctx.params;
       const [counts] = await Promise.all([this.counts.of(user_id), mustSee(this, ctx, user_id)]);
@@ -104,6 +114,9 @@ export default defineService<SocialService>({
     },
     "v1.social.blockedAmong"(ctx) {
       return this.lists.blockedAmong(ctx.params.user_id, ctx.params.others);
+    },
+    async "v1.social.importTies"(ctx) {
+      return { outcomes: await importTies(this.pairs, ctx.params.ties) };
     },
     async "v1.social.listFollowedIds"(ctx) {
       const { user_id, ...page } = ctx.params;
@@ -178,6 +191,12 @@ async function listOfAnother(
     mustSee(service, ctx, user_id),
   ]);
   return shown;
+}
+
+/** Those who have blocked the caller are not shown. */
+async function withoutHidden({ lists }: SocialService, ctx: ActionContext<unknown>, users: UserId[]) {
+  const { hidden_ids } = await lists.blockedAmong(callerOf(ctx).id, users);
+  return users.filter((id) => !hidden_ids.includes(id));
 }
 
 /** @throws NOT_FOUND where there is no such user, or one who has blocked the caller */

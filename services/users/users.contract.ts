@@ -1,8 +1,9 @@
 /** Profiles: how users show themselves to others. */
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
-import { pageParams } from "../../lib/cursors.ts";
+import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
 import { PhotoIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 import { Photo, UploadSchema } from "../photo/photo.contract.ts";
 
 /** The public handle. */
@@ -10,11 +11,14 @@ export const NicknameSchema = z
   .string()
   .regex(/^[a-z0-9_]{3,20}$/, "must be 3 to 20 small letters, digits or _");
 
+/** Free text. */
+export const DisplayName = z.string().trim().min(1).max(64);
+
 const name = z.string().trim().min(1).max(64);
 
 const editable = {
   nickname: NicknameSchema,
-  display_name: z.string().trim().min(1).max(64),
+  display_name: DisplayName,
   bio: z.string().max(500),
   avatar_url: z.url({ protocol: /^https?$/ }).max(2048),
   first_name: name,
@@ -61,10 +65,28 @@ const clearable = z.strictObject(
   ) as { [F in keyof typeof editable]: z.ZodOptional<z.ZodNullable<(typeof editable)[F]>> },
 );
 
+/** What an older system says of a user. Without `created_at` it is new. */
+export const ImportedProfile = z.strictObject({
+  user_id: UserIdSchema,
+  ...changes.shape,
+  created_at: ImportedTime.optional(),
+});
+
 export const usersContract = defineContract({
   "v1.users.createProfile": {
     audience: "user",
     params: changes.extend({ nickname: NicknameSchema }).strict(),
+    result: Profile,
+  },
+  /** The names that one gives once; ALREADY_EXISTS from then on. */
+  "v1.users.completeProfile": {
+    audience: "user",
+    params: z.strictObject({
+      first_name: editable.first_name,
+      last_name: editable.last_name,
+      gender: editable.gender,
+      birthday: editable.birthday,
+    }),
     result: Profile,
   },
   "v1.users.updateProfile": {
@@ -114,11 +136,22 @@ export const usersContract = defineContract({
     params: z.strictObject({ id: UserIdSchema }),
     result: Profile,
   },
+  /** As `readProfile`, of many at once; leaves out what is not there. */
+  "v1.users.readProfiles": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ ids: z.array(UserIdSchema).max(MAX_LIMIT) }),
+    result: z.object({ profiles: z.array(Profile) }),
+  },
   /** With the account that is being made; ALREADY_EXISTS when the nickname is taken, and then nothing is kept. */
   "v1.users.prepareProfile": {
     audience: "services",
     idempotent: true,
-    params: z.strictObject({ user_id: UserIdSchema, nickname: NicknameSchema.optional() }),
+    params: z.strictObject({
+      user_id: UserIdSchema,
+      nickname: NicknameSchema.optional(),
+      display_name: DisplayName.optional(),
+    }),
     result: z.null(),
   },
   "v1.users.deleteProfile": {
@@ -126,6 +159,15 @@ export const usersContract = defineContract({
     idempotent: true,
     params: z.strictObject({ user_id: UserIdSchema }),
     result: z.null(),
+  },
+  /** For the import: makes what is missing and sets what is not set. Where a nickname is another's, there is none. */
+  "v1.users.importProfiles": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ profiles: z.array(ImportedProfile).min(1).max(MAX_RECORDS) }),
+    result: z.object({
+      profiles: z.array(z.object({ user_id: z.string(), nickname_taken: z.boolean() })),
+    }),
   },
   /** Answers the photo that was made of it. */
   "v1.users.setAvatar": {
@@ -137,7 +179,7 @@ export const usersContract = defineContract({
     audience: "user",
     idempotent: true,
     params: z.strictObject({}),
-    result: z.null(),
+    result: z.object({ photo_id: PhotoIdSchema }),
   },
   /** Whether a photo is the user's avatar. */
   "v1.users.holdsImage": {

@@ -4,7 +4,7 @@ import { call } from "../../lib/contract.ts";
 import type { PhotoId, UserId } from "../../lib/ids.ts";
 import { PhotoUrls } from "../../lib/photo-urls.ts";
 import { type ActionContext, callerOf, implement } from "../../mixins/actions.ts";
-import { cachedBy, forget, forgetting } from "../../mixins/cached.ts";
+import { type Cached, cachedBy, forget, forgetting } from "../../mixins/cached.ts";
 import { Claims } from "../../mixins/claims.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
 import { consume, publish } from "../../mixins/durable-events/durable-events.ts";
@@ -13,13 +13,16 @@ import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
 import { UserDeleted } from "../auth/auth.contract.ts";
 import { keepUpload, PhotoDeleted } from "../photo/photo.contract.ts";
+import { hiddenFrom } from "../social/social.contract.ts";
 import { Avatars } from "./avatars.ts";
+import { ImportedProfiles } from "./importing.ts";
 import { noSuchUser, Profiles } from "./profiles.ts";
 import { usersContract } from "./users.contract.ts";
 import { type ProfileDocument, usersCollections } from "./users.store.ts";
 
 interface UsersService extends WithCollections<typeof usersCollections> {
   profiles: Profiles;
+  imported: ImportedProfiles;
   avatars: Avatars;
   claims: Claims<ProfileDocument>;
 }
@@ -54,6 +57,12 @@ export default defineService<UsersService>({
         await forgetProfile(this.broker, id);
         return profile;
       },
+      async "v1.users.completeProfile"(ctx) {
+        const { id } = callerOf(ctx);
+        const profile = await this.profiles.complete(id, ctx.params);
+        await forgetProfile(this.broker, id);
+        return profile;
+      },
       async "v1.users.updateProfile"(ctx) {
         const { id } = callerOf(ctx);
         const profile = await this.profiles.update(id, ctx.params);
@@ -74,6 +83,9 @@ export default defineService<UsersService>({
       "v1.users.readProfile"(ctx) {
         return this.profiles.get(ctx.params.id);
       },
+      async "v1.users.readProfiles"(ctx) {
+        return { profiles: await this.profiles.getAll(ctx.params.ids) };
+      },
       async "v1.users.getMe"(ctx) {
         const [profile, account] = await Promise.all([
           this.profiles.get(callerOf(ctx).id),
@@ -83,20 +95,29 @@ export default defineService<UsersService>({
       },
       "v1.users.searchByNickname"(ctx) {
         const { query, limit, cursor } = ctx.params;
-        return this.profiles.search(query, { limit, cursor, hiddenAmong: hiddenFrom(ctx) });
+        return this.profiles.search(query, { limit, cursor, hiddenAmong: hiddenAmong(ctx) });
       },
       "v1.users.listProfiles"(ctx) {
         const { limit, cursor } = ctx.params;
-        return this.profiles.list({ limit, cursor, hiddenAmong: hiddenFrom(ctx) });
+        return this.profiles.list({ limit, cursor, hiddenAmong: hiddenAmong(ctx) });
       },
       async "v1.users.prepareProfile"(ctx) {
-        await this.profiles.prepare(ctx.params.user_id, ctx.params.nickname);
+        const { user_id, ...profile } = ctx.params;
+        await this.profiles.prepare(user_id, profile);
         return null;
       },
       async "v1.users.deleteProfile"(ctx) {
         await this.profiles.remove(ctx.params.user_id);
         await forgetProfile(this.broker, ctx.params.user_id);
         return null;
+      },
+      async "v1.users.importProfiles"(ctx) {
+        const { profiles } = ctx.params;
+        const { taken, amended } = await this.imported.make(profiles);
+        if (amended.length > 0) await forgetProfile(this.broker, ...amended);
+        return {
+          profiles: profiles.map(({ user_id }) => ({ user_id, nickname_taken: taken.has(user_id) })),
+        };
       },
       async "v1.users.setAvatar"(ctx) {
         const photo = await keepUpload(ctx, ctx.params.upload, "avatar");
@@ -105,8 +126,7 @@ export default defineService<UsersService>({
         return photo;
       },
       async "v1.users.removeAvatar"(ctx) {
-        await this.avatars.remove(callerOf(ctx).id);
-        return null;
+        return { photo_id: await this.avatars.remove(callerOf(ctx).id) };
       },
       async "v1.users.holdsImage"(ctx) {
         return { holds: await this.avatars.holds(ctx.params.user_id, ctx.params.photo_id) };
@@ -139,6 +159,7 @@ export default defineService<UsersService>({
     const { profiles, nicknameClaims } = this.collections;
     this.claims = new Claims(profiles, nicknameClaims);
     this.profiles = new Profiles(profiles, this.claims, new PhotoUrls(runtimeOf(this.broker).config));
+    this.imported = new ImportedProfiles(profiles, this.claims);
     this.avatars = new Avatars(
       profiles,
       (event, payload) => publish(this.broker, event, payload),
@@ -147,21 +168,19 @@ export default defineService<UsersService>({
   },
 });
 
-const forgetProfile = (broker: ServiceBroker, id: UserId) =>
-  forget(broker, ["v1.users.readProfile", id], ["v1.users.getMe", id]);
+const forgetProfile = (broker: ServiceBroker, ...ids: UserId[]) =>
+  forget(
+    broker,
+    ...ids.flatMap((id): Cached[] => [
+      ["v1.users.readProfile", id],
+      ["v1.users.getMe", id],
+    ]),
+  );
 
-/** For the one who asks: which of some users have blocked them. Without an answer nobody is shown. */
-const hiddenFrom =
-  (ctx: ActionContext<unknown>) =>
-  async (others: string[]): Promise<ReadonlySet<string>> => {
-    const { id } = callerOf(ctx);
-    const strangers = others.filter((other) => other !== id);
-    if (strangers.length === 0) return new Set();
-    const { hidden_ids } = await call(ctx, "v1.social.blockedAmong", { user_id: id, others: strangers });
-    return new Set(hidden_ids);
-  };
+const hiddenAmong = (ctx: ActionContext<unknown>) => (others: string[]) =>
+  hiddenFrom(ctx, callerOf(ctx).id, others);
 
 /** @throws NOT_FOUND as for a user that there is not, to who was blocked */
 async function mustSee(ctx: ActionContext<unknown>, user: string): Promise<void> {
-  if ((await hiddenFrom(ctx)([user])).has(user)) throw noSuchUser();
+  if ((await hiddenAmong(ctx)([user])).has(user)) throw noSuchUser();
 }

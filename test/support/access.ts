@@ -15,6 +15,7 @@ export interface World {
   /** Ann asked Bob to be friends. */
   friendRequest: string;
   annsPhoto: string;
+  annsPost: string;
 }
 
 export interface Entry {
@@ -28,15 +29,15 @@ export interface Entry {
 }
 
 /** Serves callers without a token. */
-const open = (_why: string): Entry => ({ kind: "open" });
+export const open = (_why: string): Entry => ({ kind: "open" });
 /** Has no resource of another: whom it concerns is the caller. */
-const own = (_why: string, body?: Entry["body"], params?: Entry["params"]): Entry => ({
+export const own = (_why: string, body?: Entry["body"], params?: Entry["params"]): Entry => ({
   ...{ kind: "own", body, params },
 });
 /** Everybody who is signed in may. */
-const shared = (_why: string, params?: Entry["params"]): Entry => ({ kind: "shared", params });
+export const shared = (_why: string, params?: Entry["params"]): Entry => ({ kind: "shared", params });
 /** Refuses Eve what is Ann's. */
-const foreign = (status: 403 | 404, more: Pick<Entry, "params" | "body">): Entry => ({
+export const foreign = (status: 403 | 404, more: Pick<Entry, "params" | "body">): Entry => ({
   ...{ kind: "foreign", status },
   ...more,
 });
@@ -46,6 +47,7 @@ const ofAnnsMessage = { params: ({ chat }: World) => ({ id: chat, seq: "1" }) };
 const annsRequest = { params: ({ friendRequest }: World) => ({ request_id: friendRequest }) };
 const withAnn = (why: string) => own(why, undefined, ({ ann }) => ({ user_id: ann.userId }));
 const ofAnn = ({ ann }: World) => ({ id: ann.userId });
+const annsPost = { params: ({ annsPost }: World) => ({ id: annsPost }) };
 const toAnnsChat = { ...annsChat, body: () => ({ text: "I should not be here." }) };
 
 const annsRoom = { params: ({ room }: World) => ({ id: room }) };
@@ -98,6 +100,12 @@ export const entries: Record<string, Entry> = {
   "POST /v1/chats/{id}/message": foreign(403, toAnnsChat),
   "POST /v1/chats/{id}/read": foreign(403, { ...annsChat, body: () => ({ seq: 1 }) }),
   "PATCH /v1/chats/{id}/messages/{seq}": foreign(403, { ...ofAnnsMessage, body: () => ({ text: "Not I." }) }),
+  "POST /v1/posts": own("writes one of the caller's", () => ({ text: "Mine." })),
+  "GET /v1/posts": shared("for all users but those who are blocked", ({ ann }) => ({ author: ann.userId })),
+  "GET /v1/posts/{id}": shared("as the list", annsPost.params),
+  "PUT /v1/posts/{id}": foreign(403, { ...annsPost, body: () => ({ text: "Not I." }) }),
+  "DELETE /v1/posts/{id}": foreign(403, annsPost),
+  "GET /v1/feed": own("of whom the caller follows"),
   "POST /v1/me/photos": own("makes one of the caller's"),
   "GET /v1/me/photos": own("lists the caller's"),
   "GET /v1/users/{id}/photos": shared("for all users but those who are blocked", ({ ann }) => ({

@@ -127,6 +127,34 @@ function reading(of: () => OpenCollection<Thing>): void {
     expect(await of().count({ "members.id": "m9" })).toBe(5);
   });
 
+  test("finds by several values in one order: each document once, up to a limit, from a bound on", async () => {
+    const tags = (i: number) => ["all", `of2-${i % 2}`, `of3-${i % 3}`];
+    await of().insertMany(times(30, (i) => thing(i, { tags: tags(i), owner: `o${i % 3}` })));
+    const tagged = async ($in: string[], bound: object, way: 1 | -1, limit: number) =>
+      ranks(await of().find({ tags: { $in }, _id: bound }, { sort: { _id: way }, limit }));
+    const { _id: t20 } = thing(20);
+    expect(await tagged(["of2-0", "of3-0"], { $lt: t20 }, -1, 6)).toEqual([18, 16, 15, 14, 12, 10]);
+    expect(await tagged(["of2-0", "none", "of3-0"], { $gt: t20 }, 1, 3)).toEqual([21, 22, 24]);
+    expect(await tagged(["all", "of2-1"], { $lte: t20 }, -1, 3)).toEqual([20, 19, 18]);
+    expect(await tagged(["none"], { $lte: t20 }, -1, 3)).toEqual([]);
+    const owned = { owner: { $in: ["o0", "o2"] }, rank: { $gte: 4, $lt: 9 } };
+    expect(ranks(await of().find(owned, { sort: { rank: 1 }, limit: 9 }))).toEqual([5, 6, 8]);
+    expect(
+      ranks(await of().find({ owner: { $in: ["o1", "o2"] } }, { sort: { rank: -1 }, limit: 3 })),
+    ).toEqual([29, 28, 26]);
+  });
+
+  test("leaves out what is not wanted of a document", async () => {
+    const given = thing(1, { tags: ["a"], note: "x", key: "k" });
+    await of().insert(given);
+    const { tags: _, note: __, ...rest } = given;
+    const omit = ["tags", "note", "email"] as const;
+    expect(await of().find({ tags: "a" }, { limit: 1, omit })).toStrictEqual([rest]);
+    expect(await of().findByIds([given._id], { omit })).toStrictEqual([rest]);
+    expect(await of().page({ prefix: "", limit: 1, omit, where: { note: "x" } })).toStrictEqual([rest]);
+    expect(await of().findById(given._id)).toStrictEqual(given);
+  });
+
   test("null matches what is null or absent; $ne and $exists are as in MongoDB", async () => {
     await of().insertMany([thing(0), thing(1, { note: null }), thing(2, { note: "x", tags: ["a", "b"] })]);
     const matching = async (condition: object) => {

@@ -22,7 +22,7 @@ export async function upload<T = Record<string, unknown>>(
   {
     path = "/v1/me/photos",
     method = "POST",
-    field = path.endsWith("avatar") ? "image" : "photo",
+    field = path.endsWith("photos") ? "photo" : "image",
     filename = "photo.jpg",
     type = "image/jpeg",
     fields = {},

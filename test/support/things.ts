@@ -25,6 +25,7 @@ export const things = (name: string) =>
       { fields: ["tags"] },
       { fields: ["members.id"], name: "member" },
       { fields: ["state", "at"] },
+      { fields: ["tags", "_id"], name: "tags_in_order" },
     ],
   });
 

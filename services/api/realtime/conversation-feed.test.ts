@@ -31,7 +31,12 @@ class Reader {
     this.seq = seq;
   }
 
-  signal(): void {}
+  readonly signals: string[] = [];
+
+  signal({ frame }: { frame: string }): void {
+    this.signals.push(frame);
+  }
+
   closed(): void {}
 
   deliver({ seq, frame }: LiveEntry): void {
@@ -41,6 +46,9 @@ class Reader {
     this.got.push(seq);
   }
 }
+
+const signal = (behind: number, frame: string) =>
+  feed.receive(JSON.stringify({ from: "somebody", behind, frame }));
 
 function live(from: number): Reader {
   tail = Math.max(tail, from);
@@ -201,8 +209,34 @@ test("a reader that leaves with what it gets when it comes over is not kept", ()
     closed() {},
   };
   feed.join(leaving);
-  feed.receive(JSON.stringify({ from: "somebody", frame: "{}" }));
+  signal(1, "typing");
   expect(signalled).toEqual([]);
+});
+
+test("a signal goes out behind the entries that were there before it, and once", async () => {
+  const reader = live(0);
+  publish(1);
+  signal(1, "at once");
+  tail = 3;
+  signal(3, "later");
+  publish(2);
+  expect(reader.signals).toEqual(["at once"]);
+  // The third was lost, and is read from the log.
+  await eventually(() => reader.signals.length === 2, { every: 1 });
+  expect([reader.got, reader.signals]).toEqual([
+    [1, 2, 3],
+    ["at once", "later"],
+  ]);
+  publish(4);
+  expect(reader.signals).toHaveLength(2);
+});
+
+test("of many signals that wait the latest hundred are told", async () => {
+  const reader = live(0);
+  tail = 1;
+  for (const i of numbers(1, 150)) signal(1, `${i}`);
+  await eventually(() => reader.signals.length > 0, { every: 1 });
+  expect(reader.signals).toEqual(numbers(51, 150).map(String));
 });
 
 test("of more early ones than are kept none is lost", async () => {

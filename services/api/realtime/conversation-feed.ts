@@ -20,7 +20,7 @@ export interface LiveEntry {
 export interface Reader {
   readonly seq: number;
   deliver(entry: LiveEntry): void;
-  /** Told at once, whatever is missing before it, and not again. */
+  /** Told once, behind all entries that were there before it: by those somebody may have left. */
   signal(signal: Signal): void;
   /** The conversation is gone. */
   closed(): void;
@@ -34,6 +34,8 @@ export const PAGE = 50;
 const RECENT = 128;
 /** Entries that wait for one before them; beyond that they are read from the log. */
 const MAX_EARLY = 1_000;
+/** Signals that wait for an entry; of more the oldest are lost, as signals may be. */
+const MAX_SIGNALS = 100;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 2_000;
 
@@ -41,6 +43,7 @@ export class ConversationFeed {
   readonly #readLog: ReadLog;
   readonly #live = new Set<Reader>();
   readonly #early = new Map<number, LiveEntry>();
+  #signals: Signal[] = [];
   /** The latest, without a hole, up to `#seq`. */
   #recent: LiveEntry[] = [];
   /** All live readers have everything up to it. Unknown until the first of them noted the tail. */
@@ -63,8 +66,8 @@ export class ConversationFeed {
   receive(message: string): void {
     const published = parsePublished(message);
     if (published === undefined) return;
-    if ("from" in published) for (const reader of this.#live) reader.signal(published);
-    else if ("closed" in published) this.#end();
+    if ("from" in published) this.#receiveSignal(published);
+    else if ("closed" in published) this.end();
     else this.#receive(published);
   }
 
@@ -105,9 +108,18 @@ export class ConversationFeed {
     this.#closed = true;
   }
 
-  #end(): void {
+  /** The conversation is gone. */
+  end(): void {
     this.#gone = true;
     for (const reader of [...this.#live]) reader.closed();
+  }
+
+  #receiveSignal(signal: Signal): void {
+    if (this.#seq === undefined) return;
+    this.#signals.push(signal);
+    if (this.#signals.length > MAX_SIGNALS) this.#signals.shift();
+    this.#tellWaiting(this.#seq);
+    this.noteTail(signal.behind);
   }
 
   #receive(entry: Entry): void {
@@ -158,6 +170,13 @@ export class ConversationFeed {
     this.#recent.push(entry);
     if (this.#recent.length > RECENT) this.#recent.shift();
     for (const reader of this.#live) reader.deliver(entry);
+    if (this.#signals.length > 0) this.#tellWaiting(entry.seq);
+  }
+
+  #tellWaiting(seq: number): void {
+    const due = this.#signals.filter(({ behind }) => behind <= seq);
+    this.#signals = this.#signals.filter(({ behind }) => behind > seq);
+    for (const signal of due) for (const reader of this.#live) reader.signal(signal);
   }
 }
 

@@ -38,7 +38,7 @@ export class Feeds {
     this.#bus = bus;
     this.#tailCheck = new TailCheck({
       feeds: this.#shared,
-      compare: async (tails) => (await call(broker, "v1.chat.compareTails", { tails }, COMPARE)).further,
+      compare: async (tails) => await call(broker, "v1.chat.compareTails", { tails }, COMPARE),
       every: tailCheckMs,
       onFailure: (error) =>
         broker.logger.warn(`Whether messages were lost can't be asked: ${(error as Error).message}`),

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Service } from "moleculer";
 import { type Caller, call } from "../../../lib/contract.ts";
 import type { WithBus } from "../../../mixins/realtime-bus/realtime-bus.ts";
+import { eventually } from "../../../test/servers/eventually.ts";
 import type { ChatBroker } from "../../../test/support/chat.ts";
 import { Socket, somebody, startLive } from "../../../test/support/gateway.ts";
 import { uniqueName } from "../../../test/support/http.ts";
@@ -40,6 +41,19 @@ async function listening(user: Caller, conversation: string, after?: number): Pr
   socket.push({ op: "subscribe", conversation, after });
   await socket.got("subscribed");
   return socket;
+}
+
+/** What chat publishes meanwhile is lost. */
+async function withoutBus(work: (lost: string[]) => Promise<unknown>): Promise<void> {
+  const { bus } = chat.broker.getLocalService({ name: "chat", version: 1 }) as Service as WithBus;
+  const { publish } = bus;
+  const lost: string[] = [];
+  bus.publish = (_subject, message) => void lost.push(message);
+  try {
+    await work(lost);
+  } finally {
+    bus.publish = publish;
+  }
 }
 
 const shown = (socket: Socket) =>
@@ -92,18 +106,34 @@ test("that somebody was removed ends their reading also where the bus has lost i
   const [ann, bob] = [somebody(), somebody()];
   const id = await roomOf(ann, bob);
   const [anns, bobs] = [await listening(ann, id), await listening(bob, id)];
-  const { bus } = chat.broker.getLocalService({ name: "chat", version: 1 }) as Service as WithBus;
-  const { publish } = bus;
-  bus.publish = () => {};
-  try {
-    await remove(ann, id, bob);
-  } finally {
-    bus.publish = publish;
-  }
+  await withoutBus(() => remove(ann, id, bob));
   await say(ann, id, "among ourselves");
   await anns.got("message", 2);
   await bobs.got("unsubscribed");
   expect(shown(bobs)).toEqual(["3 leave"]);
+});
+
+test("who was removed is not told who reads and types, also where the bus has lost that they were", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await roomOf(ann, bob);
+  const [anns, bobs] = [await listening(ann, id), await listening(bob, id)];
+  await withoutBus(() => remove(ann, id, bob));
+  anns.push({ op: "typing", conversation: id });
+  anns.push({ op: "read", conversation: id, seq: 3 });
+  await bobs.got("unsubscribed");
+  expect([...bobs.all("typing"), ...bobs.all("read")]).toEqual([]);
+});
+
+test("that a room is gone is found also where the bus has lost it", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  const id = await roomOf(ann, bob);
+  const bobs = await listening(bob, id);
+  await withoutBus(async (lost) => {
+    await call(chat.broker, "v1.rooms.deleteRoom", { id }, as(ann));
+    await eventually(() => lost.some((message) => message.includes('"closed"')));
+  });
+  chat.broker.localBus.emit("$node.updated", { node: { services: [{ fullName: "v1.chat" }] } });
+  expect(await bobs.got("unsubscribed")).toMatchObject({ conversation: id, ended: true });
 });
 
 test("who has come back reads on over an earlier stay's end", async () => {

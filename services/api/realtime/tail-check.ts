@@ -1,7 +1,7 @@
 /**
  * Finds the entries whose publication was lost and behind which nothing has come since: asks the chat service, for all
- * feeds of this gateway together, which conversations go further than they do here. Now and then, and at once when
- * something may just have been lost.
+ * feeds of this gateway together, which conversations go further than they do here, and which are gone. Now and then, and at
+ * once when something may just have been lost.
  */
 import type { ConversationId } from "../../../lib/ids.ts";
 import { MAX_TAILS, type TailSeq } from "../../chat/chat.contract.ts";
@@ -9,8 +9,8 @@ import type { ConversationFeed } from "./conversation-feed.ts";
 
 export interface TailCheckOptions {
   feeds: ReadonlyMap<ConversationId, { feed: ConversationFeed }>;
-  /** Of at most `MAX_TAILS`, those that go further, each with a seq that it reaches. */
-  compare(tails: TailSeq[]): Promise<TailSeq[]>;
+  /** Of at most `MAX_TAILS`, those that go further, each with a seq that it reaches, and those that are gone. */
+  compare(tails: TailSeq[]): Promise<{ further: TailSeq[]; gone: ConversationId[] }>;
   /** Milliseconds between two checks, at most. Up to a quarter less, so that gateways drift apart. */
   every: number;
   /** Told of the first of several failures. */
@@ -82,10 +82,9 @@ export class TailCheck {
       feed.seq === undefined ? [] : [{ conversation, seq: feed.seq }],
     );
     for (let from = 0; from < known.length && !this.#stopped; from += MAX_TAILS) {
-      const further = await compare(known.slice(from, from + MAX_TAILS));
-      for (const { conversation, seq } of further) {
-        feeds.get(conversation as ConversationId)?.feed.noteTail(seq);
-      }
+      const { further, gone } = await compare(known.slice(from, from + MAX_TAILS));
+      for (const { conversation, seq } of further) feeds.get(conversation)?.feed.noteTail(seq);
+      for (const conversation of gone) feeds.get(conversation)?.feed.end();
     }
   }
 

@@ -3,6 +3,7 @@ import { accountRoutes } from "./account.ts";
 import { authRoutes } from "./auth.ts";
 import { chatRoutes } from "./chats.ts";
 import { photoRoutes } from "./photos.ts";
+import { postRoutes } from "./posts.ts";
 import { profileRoutes } from "./profiles.ts";
 import { roomRoutes } from "./rooms.ts";
 import type { Route } from "./route.ts";
@@ -17,5 +18,6 @@ export const routes: readonly Route[] = [
   ...socialRoutes,
   ...chatRoutes,
   ...roomRoutes,
+  ...postRoutes,
   ...photoRoutes,
 ];

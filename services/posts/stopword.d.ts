@@ -1,0 +1,5 @@
+declare module "stopword" {
+  /** In lower case. */
+  export const eng: string[];
+  export const rus: string[];
+}
