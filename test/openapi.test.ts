@@ -73,6 +73,22 @@ describe("the document", () => {
     for (const { key, body, example } of operationsOf(document)) {
       if (body && example !== undefined) expect([key, schemas.faultsOf(body, example)]).toEqual([key, []]);
     }
+    for (const { key, parameters, responses } of operationsOf(document)) {
+      const ofAnswers = Object.values(responses).flatMap(({ content = {} }) => Object.values(content));
+      for (const { schema, example } of [...parameters, ...ofAnswers]) {
+        if (example !== undefined) expect([key, schemas.faultsOf(schema, example)]).toEqual([key, []]);
+      }
+    }
+  });
+
+  test.each(["friends", "follows", "blocks", "photos"])("has an example for each route of %s", (wanted) => {
+    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+    const ofTag = operations.filter(({ tags }) => tags.includes(wanted));
+    expect(ofTag.length).toBeGreaterThan(2);
+    for (const operation of ofTag) {
+      // The one that takes and answers nothing.
+      if (operation.operationId !== "removeAvatar") expect(JSON.stringify(operation)).toContain('"example":');
+    }
   });
 
   test("names the params of every path, and says of every route how it can be refused", () => {

@@ -110,11 +110,15 @@ function operation(route: Route, schemas: Schemas): Json {
   );
   const needed = required.filter((name) => !pathParams.includes(name));
 
+  const examples: Json = { ...route.example };
   const parameters = [
-    ...inPath.map((name, at) => parameter("path", name, properties[pathParams[at] ?? name], true)),
+    ...inPath.map((name, at) => {
+      const param = pathParams[at] ?? name;
+      return parameter("path", name, properties[param], true, examples[param]);
+    }),
     ...(route.input === "query"
       ? Object.entries(others).map(([name, schema]) =>
-          parameter("query", name, schema, needed.includes(name)),
+          parameter("query", name, schema, needed.includes(name), examples[name]),
         )
       : []),
     ...(route.stream ? [LAST_EVENT_ID] : []),
@@ -175,7 +179,9 @@ function bodiesOf({ input, file, example }: Route, { properties, required, ...re
   const { [file?.param ?? ""]: _, ...plain } = properties;
   if (input === "body" || file?.optional) {
     const needed = required.filter((name) => name !== file?.param);
-    bodies["application/json"] = { schema: schemaOf(plain, needed), ...(example ? { example } : {}) };
+    const ofBody = Object.entries(example ?? {}).filter(([name]) => Object.hasOwn(plain, name));
+    const shown = ofBody.length > 0 ? { example: Object.fromEntries(ofBody) } : {};
+    bodies["application/json"] = { schema: schemaOf(plain, needed), ...shown };
   }
   if (file) {
     const needed = required.map((name) => (name === file.param ? file.field : name));
@@ -187,7 +193,9 @@ function bodiesOf({ input, file, example }: Route, { properties, required, ...re
 
 function contentOf(route: Route, schema: Json): Json {
   if (route.bytes) return IMAGES;
-  return route.stream ? EVENT_STREAM : { "application/json": { schema } };
+  const { answer } = route;
+  const example = answer === undefined ? {} : { example: answer };
+  return route.stream ? EVENT_STREAM : { "application/json": { schema, ...example } };
 }
 
 const IMAGES = Object.fromEntries(
@@ -219,9 +227,15 @@ export function parameter(
   name: string,
   schema: Json = { type: "string" },
   required: boolean,
+  example?: unknown,
 ) {
   const { description, ...rest } = schema;
-  return { name, in: where, required, ...(description === undefined ? {} : { description }), schema: rest };
+  return {
+    ...{ name, in: where, required },
+    ...(description === undefined ? {} : { description }),
+    schema: rest,
+    ...(example === undefined ? {} : { example }),
+  };
 }
 
 const problemResponse = (description: string) => ({

@@ -16,6 +16,7 @@ export interface Parameter {
   in: "path" | "query" | "header";
   required: boolean;
   schema: Schema;
+  example?: unknown;
 }
 
 type Content = Record<string, { schema: Schema; example?: unknown }>;

@@ -43,7 +43,10 @@ interface RouteSpec<N extends ActionName> {
   operationId?: string;
   /** What can go wrong besides what can on every route of its kind. */
   problems?: readonly ErrorCode[];
+  /** Of params: those of the body are shown together, the others each at its place. */
   example?: Partial<ParamsOf<N>>;
+  /** Of what it answers. */
+  answer?: ResultOf<N>;
   /** Answers server-sent events of a conversation; the action says who may, and from where. */
   stream?: boolean;
   /** Answers the bytes of what the action tells about. Serves callers without a token too, where the query is signed. */
@@ -51,7 +54,7 @@ interface RouteSpec<N extends ActionName> {
 }
 
 export interface Route
-  extends Omit<RouteSpec<ActionName>, "location" | "headers" | "example" | "renamed" | "fill"> {
+  extends Omit<RouteSpec<ActionName>, "location" | "headers" | "example" | "answer" | "renamed" | "fill"> {
   tag: string;
   input: Input;
   status: 200 | 201 | 202 | 204;
@@ -66,6 +69,7 @@ export interface Route
   location?(result: unknown): string;
   headers?(result: unknown): Record<string, string>;
   example?: object;
+  answer?: unknown;
 }
 
 /** @param tag the group of the route in the documentation */
