@@ -404,7 +404,8 @@ test("deleting an account removes its photos and its avatar", async () => {
 });
 
 test("an upload that drips for too long is ended with 408, and leaves nothing", async () => {
-  const slow = await startEmbedded({ UPLOAD_TIMEOUT_MS: "500" });
+  const home = mkdtempSync(join(tmpdir(), "veche-photo-test-"));
+  const slow = await startEmbedded({ UPLOAD_TIMEOUT_MS: "500", DATA_DIR: home });
   try {
     const { accessToken } = await signUp(slow.baseUrl);
     const image = await jpeg();
@@ -425,12 +426,14 @@ test("an upload that drips for too long is ended with 408, and leaves nothing", 
       ...({ duplex: "half" } as object),
     });
     expect(answer.status).toBe(408);
+    await eventually(() => readdirSync(join(home, "photos", "uploads")).length === 0);
     const list = await fetch(`${slow.baseUrl}/v1/me/photos`, {
       headers: { authorization: `Bearer ${accessToken}` },
     });
     expect(await list.json()).toMatchObject({ photos: [] });
   } finally {
     await slow.stop();
+    rmSync(home, { recursive: true, force: true });
   }
 });
 

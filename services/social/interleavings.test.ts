@@ -24,7 +24,7 @@ const USERS = Array.from({ length: 5 }, (_, i) => String(i + 1).padStart(16, "0"
 const FORGOTTEN = USERS[1] as UserId;
 const CHANGES = [
   ...["request", "request", "accept", "accept", "decline", "cancel", "remove"],
-  ...["follow", "follow", "unfollow", "block", "unblock", "sweep", "forget"],
+  ...["follow", "follow", "unfollow", "block", "unblock", "sweep", "sweep", "forget"],
 ] as const;
 
 let open: OpenCollection<Document>[];
@@ -183,7 +183,7 @@ const crowded = fc.record({ change: fc.constantFrom(...CHANGES), by: fc.nat(1), 
 const lane = fc.oneof(fc.array(command, { maxLength: 6 }), fc.array(crowded, { maxLength: 6 }));
 const fates = fc.infiniteStream(
   fc.oneof(
-    { weight: 60, arbitrary: fc.constant<Fate>("done") },
+    { weight: 30, arbitrary: fc.constant<Fate>("done") },
     { weight: 1, arbitrary: fc.constantFrom<Fate>("before", "after") },
   ),
 );
