@@ -1,13 +1,18 @@
-// `npm test` runs the suites that need nothing but Node; `npm run test:cluster` those that need real servers.
+// `npm test` runs the suites that need nothing but Node; `npm run test:cluster` those that need real servers, `npm run test:helm`
+// those of the chart.
 const cluster = process.env.TEST_SUITE === "cluster";
+const helm = process.env.TEST_SUITE === "helm";
 
 export default {
-  testMatch: cluster
-    ? ["<rootDir>/test/cluster/**/*.test.ts", "<rootDir>/**/*.cluster.test.ts"]
-    : ["<rootDir>/{lib,mixins,services,clients,scripts,test}/**/*.test.ts"],
-  testPathIgnorePatterns: cluster
-    ? ["/node_modules/"]
-    : ["/node_modules/", "/test/cluster/", "\\.cluster\\.test\\.ts$"],
+  testMatch: helm
+    ? ["<rootDir>/test/helm/**/*.test.ts"]
+    : cluster
+      ? ["<rootDir>/test/cluster/**/*.test.ts", "<rootDir>/**/*.cluster.test.ts"]
+      : ["<rootDir>/{lib,mixins,services,clients,scripts,test}/**/*.test.ts"],
+  testPathIgnorePatterns:
+    cluster || helm
+      ? ["/node_modules/"]
+      : ["/node_modules/", "/test/cluster/", "/test/helm/", "\\.cluster\\.test\\.ts$"],
   extensionsToTreatAsEsm: [".ts"],
   transform: {
     "\\.ts$": [

@@ -6,6 +6,7 @@ import type { KeyRing } from "./lib/keys.ts";
 import { natsOptions } from "./lib/nats-options.ts";
 import { durableEvents } from "./mixins/durable-events/durable-events.ts";
 import { authorize } from "./mixins/mesh/authorize.ts";
+import { fromConsole } from "./mixins/mesh/console.ts";
 import { healthServer } from "./mixins/mesh/health.ts";
 import { loggerOptions } from "./mixins/mesh/logging.ts";
 import { Prometheus, provideMetrics, useBuckets } from "./mixins/mesh/prometheus.ts";
@@ -15,6 +16,8 @@ import { trace } from "./mixins/mesh/trace.ts";
 import { transporterWatch } from "./mixins/mesh/transporter-watch.ts";
 import { BuiltInValidator, checkParams } from "./mixins/mesh/zod-validator.ts";
 import { provideRuntime } from "./mixins/runtime.ts";
+import { schemaWait } from "./mixins/schema/schema-wait.ts";
+import { schemaSteps } from "./mixins/schema/steps.ts";
 
 export default function brokerOptions(config: Config, keys: KeyRing): BrokerOptions {
   registerSharding();
@@ -33,7 +36,7 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
     provideMetrics(broker, metrics);
     // The last one added comes first in a call. Moleculer adds its own behind those of `middlewares`, the cache among them,
     // and an answer from the cache needs the same rights as any other.
-    for (const middleware of [checkParams, authorize, trace]) broker.middlewares.add(middleware);
+    for (const middleware of [checkParams, authorize, fromConsole, trace]) broker.middlewares.add(middleware);
   };
   return {
     namespace: config.NAMESPACE,
@@ -92,6 +95,7 @@ export default function brokerOptions(config: Config, keys: KeyRing): BrokerOpti
       { name: "Runtime", created: provide },
       transporterWatch(),
       healthServer(),
+      schemaWait(schemaSteps),
       durableEvents(config),
     ],
 

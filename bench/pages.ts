@@ -56,8 +56,21 @@ async function getPage({ url, path, token, items: [field, count] }: Wanted): Pro
   return page;
 }
 
+/** Once it answers in time: a collection that was just filled may be compacting its file. */
+async function settled(wanted: Wanted): Promise<void> {
+  for (let attempt = 0; attempt < 30; attempt += 1) {
+    const ready = await getPage(wanted).then(
+      () => true,
+      () => false,
+    );
+    if (ready) return;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+}
+
 /** The first page of a list, and a deep one. @param path with a query */
 export async function firstAndDeep(name: string, wanted: Wanted, deep: number): Promise<Measured[]> {
+  await settled(wanted);
   let cursor: string | null = null;
   for (let page = 1; page < deep; page += 1) {
     const more: string = cursor === null ? "" : `&cursor=${cursor}`;

@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, expect, jest, test } from "@jest/globals";
 import jwt from "jsonwebtoken";
 import { AccessTokens } from "./access-tokens.ts";
 import type { Caller } from "./contract.ts";
@@ -86,4 +86,35 @@ test("a directory with a file that is no key says which", () => {
   writeFileSync(join(broken, "k.private.pem"), "not a key");
   expect(() => directoryKeyRing(broken)).toThrow();
   rmSync(broken, { recursive: true });
+});
+
+test("a directory that Kubernetes mounts is swapped as a whole, and read again without a restart", () => {
+  jest.useFakeTimers({ now: Date.now() });
+  const mount = mkdtempSync(join(tmpdir(), "veche-mounted-"));
+  const put = (version: string, kids: string[]) => {
+    mkdirSync(join(mount, version));
+    for (const kid of kids) {
+      const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      writeFileSync(
+        join(mount, version, `${kid}.private.pem`),
+        privateKey.export({ type: "pkcs8", format: "pem" }),
+      );
+    }
+    symlinkSync(version, join(mount, "..data_tmp"));
+    renameSync(join(mount, "..data_tmp"), join(mount, "..data"));
+    for (const kid of kids) {
+      const file = join(mount, `${kid}.private.pem`);
+      if (!existsSync(file)) symlinkSync(join("..data", `${kid}.private.pem`), file);
+    }
+  };
+  put("..2026_01", ["1"]);
+  const ring = directoryKeyRing(mount);
+  expect(ring.signing().kid).toBe("1");
+  put("..2026_02", ["1", "2"]);
+  expect(ring.signing().kid).toBe("1");
+  jest.advanceTimersByTime(31_000);
+  expect(ring.signing().kid).toBe("2");
+  expect(ring.publicKeys().map(({ kid }) => kid)).toEqual(["1", "2"]);
+  jest.useRealTimers();
+  rmSync(mount, { recursive: true });
 });

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ADDRESS_LIST_RULE, isAddressList } from "./address-list.ts";
 import { ConfigError, flag, integer, list, optional, readVariables, url } from "./config-values.ts";
+import { DIALECTS, type Dialect, isDialect } from "./dialects.ts";
 
 /** The variables, in the order of the README's table. An empty one counts as absent. */
 export const Variables = z.object({
@@ -24,6 +25,7 @@ export const Variables = z.object({
   NATS_TLS_CA: optional(z.string()),
   NATS_TLS_CERT: optional(z.string()),
   NATS_TLS_KEY: optional(z.string()),
+  STREAM_REPLICAS: optional(integer(1, 5)),
   MONGO_URL: optional(url("mongodb:", "mongodb+srv:")),
   REDIS_URL: optional(url("redis:", "rediss:")),
 
@@ -58,6 +60,13 @@ export const Variables = z.object({
   TRUST_PROXY: list.refine(isAddressList, ADDRESS_LIST_RULE).default([]),
   CORS_ORIGIN: list.default([]),
   PUBLIC_URL: optional(url("http:", "https:")),
+  API_DIALECTS: list
+    .transform((names) => (names.length === 1 && names[0] === "none" ? [] : names))
+    .refine(
+      (names): names is Dialect[] => names.every(isDialect),
+      `must be some of ${DIALECTS.join(", ")}, with commas between, or none`,
+    )
+    .default([...DIALECTS]),
   REQUEST_TIMEOUT_MS: integer(100, 120_000).default(5_000),
   DRAIN_DELAY_MS: integer(0, 120_000).default(0),
   SHUTDOWN_TIMEOUT_MS: integer(100, 300_000).default(10_000),
@@ -88,14 +97,14 @@ const SIGNING = ["session", "users", "photo", "posts"];
 
 /**
  * @param environment usually `process.env`
- * @param guest a process of the cluster that runs no service, and so needs neither database nor secrets
+ * @param guest a process of the cluster, or one with its database, that runs no service, and so needs no secrets
  * @throws ConfigError with one line for each wrong variable, all of them at once
  */
 export function loadConfig(environment: Environment, guest = false): Config {
   const parsed = readVariables(Variables, environment);
   const cluster = parsed.NATS_URL !== undefined;
   const needs = cluster ? clusterProblems(parsed) : signingProblems(parsed);
-  const problems = cluster && guest ? [] : needs;
+  const problems = guest && (cluster || parsed.MONGO_URL) ? [] : needs;
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     ...parsed,

@@ -3,6 +3,7 @@
  * its callers and handlers, and its part of the OpenAPI document.
  */
 import type { z } from "zod";
+import type { Dialect } from "./dialects.ts";
 import type { SessionId, UserId } from "./ids.ts";
 
 /**
@@ -56,6 +57,8 @@ export interface Meta {
   address?: string;
   /** The client's User-Agent, at most 256 characters. */
   device?: string;
+  /** Which older system's HTTP the request came in. Set by the gateway alone: it decides how long a sign-in lasts. */
+  dialect?: Dialect;
 }
 
 interface CallOptions {

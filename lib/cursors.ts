@@ -14,6 +14,20 @@ export const pageParams = {
   cursor: z.string().max(512).optional(),
 };
 
+/** How far a list goes that is paged by offset: everything before the page is read, and thrown away. */
+export const MAX_OFFSET = 10_000;
+
+/** The parameters of a list that is paged by offset: of the older dialects. */
+export const offsetParams = {
+  offset: z
+    .int()
+    .min(0)
+    .max(MAX_OFFSET, `must be at most ${MAX_OFFSET}: this list goes no further`)
+    .default(0),
+  limit: pageParams.limit,
+  order: z.enum(["asc", "desc"]).default("desc").describe("by time"),
+};
+
 const Payload = z.tuple([z.string(), z.string()]);
 
 export const encodeCursor = (list: string, after: string): string =>

@@ -17,6 +17,8 @@ export function natsOptions(config: Config, name: string): ConnectionOptions {
     ...(NATS_CREDS_FILE ? { authenticator: credsAuthenticator(readFileSync(NATS_CREDS_FILE)) } : {}),
     ...(tls ? { tls: { caFile: NATS_TLS_CA, certFile: NATS_TLS_CERT, keyFile: NATS_TLS_KEY } } : {}),
     waitOnFirstConnect: true,
+    // A password that is being changed is refused for a while, which is no reason to give up for ever.
+    ignoreAuthErrorAbort: true,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 100,

@@ -1,18 +1,27 @@
 // `npm run demo`: two users register, open a chat and see each other's messages live, against a running Veche.
+import { parseArgs } from "node:util";
 import { type Message, VecheClient } from "../clients/ts/client.ts";
 
-const url = process.argv[2] ?? "http://localhost:3000";
-if (!/^https?:\/\//.test(url)) {
-  console.log("Usage: npm run demo [-- <url of a running Veche>]     default: http://localhost:3000");
-  process.exit(url.startsWith("-") ? 0 : 1);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  strict: false,
+  options: { "delete-accounts": { type: "boolean" } },
+});
+const url = positionals[0] ?? "http://localhost:3000";
+const unknown = Object.keys(values).filter((option) => option !== "delete-accounts");
+if (unknown.length > 0 || positionals.length > 1 || !/^https?:\/\//.test(url)) {
+  console.log(`Usage: npm run demo [-- [--delete-accounts] <url of a running Veche>]
+default: http://localhost:3000; --delete-accounts leaves nothing behind`);
+  process.exit(unknown.some((option) => option === "help" || option === "h") ? 0 : 1);
 }
 
+const PASSWORD = "correct horse battery";
 const unique = Math.random().toString(36).slice(2, 8);
 
 async function signUp(name: string): Promise<VecheClient> {
   const client = new VecheClient(url);
   const email = `${name}.${unique}@example.com`;
-  await client.register({ email, password: "correct horse battery", nickname: `${name}_${unique}` });
+  await client.register({ email, password: PASSWORD, nickname: `${name}_${unique}` });
   console.log(`${name} registered as ${email}`);
   return client;
 }
@@ -39,6 +48,10 @@ try {
   await seen.promise;
   await Promise.all([annLive.close(), bobLive.close()]);
   console.log("\nEach message was in the database before it was acknowledged.");
+  if (values["delete-accounts"]) {
+    for (const user of [ann, bob]) await user.request("DELETE", "/v1/account", { password: PASSWORD });
+    console.log("Both accounts are deleted.");
+  }
 } catch (error) {
   const refused = error instanceof TypeError;
   console.error(

@@ -6,12 +6,13 @@ import {
   check,
   DEADLINE_MS,
   forEachRoute,
+  hasBody,
   newCaller,
+  ofV1,
   probe,
   refusedPaths,
   startFuzzing,
   veche,
-  withBody,
 } from "./support/fuzzing.ts";
 import { exchangeBytes, request } from "./support/http.ts";
 import {
@@ -56,20 +57,26 @@ describe("bodies", () => {
         fc.constantFrom(...Object.keys(operation.body?.properties ?? {})),
         hostile,
       );
-    await forEachRoute(withBody(), inputs, async (operation, [target, fields, name, value]) => {
-      const others = fieldsOf(fields).filter(([field]) => field !== name);
-      const body = jsonOf([...others, [name, value]]);
-      const answer = await probe(operation, { target, body });
-      if (typesOf(operation.body?.properties?.[name] ?? {}).includes(typeOf(JSON.parse(value)))) return;
-      if (answer.status === 413 || answer.body?.detail === "The body is nested too deeply.") return;
-      const named = refusedPaths(answer).some((path) => path === name || path.startsWith(`${name}.`));
-      if (answer.status !== 400 || !named)
-        throw new Error(`${name} was let through: ${JSON.stringify(answer)}`);
-    });
+    await forEachRoute(
+      check.operations.filter(hasBody),
+      inputs,
+      async (operation, [target, fields, name, value]) => {
+        const others = fieldsOf(fields).filter(([field]) => field !== name);
+        const body = jsonOf([...others, [name, value]]);
+        const answer = await probe(operation, { target, body });
+        if (typesOf(operation.body?.properties?.[name] ?? {}).includes(typeOf(JSON.parse(value)))) return;
+        // In its own form, which may name no field.
+        if (operation.dialect !== undefined && answer.status >= 400) return;
+        if (answer.status === 413 || answer.body?.detail === "The body is nested too deeply.") return;
+        const named = refusedPaths(answer).some((path) => path === name || path.startsWith(`${name}.`));
+        if (answer.status !== 400 || !named)
+          throw new Error(`${name} was let through: ${JSON.stringify(answer)}`);
+      },
+    );
   });
 
   test("unknown fields are refused by name", async () => {
-    for (const operation of withBody()) {
+    for (const operation of ofV1().filter(hasBody)) {
       const [target = ""] = fc.sample(pathOf(operation), 1);
       const [fields = {}] = fc.sample(wellFormed(operation.body ?? {}), 1);
       const unknown = [...UNKNOWN, ...(operation.path.match(/(?<=\{)[^}]+/g) ?? [])];
@@ -86,12 +93,12 @@ describe("bodies", () => {
         const body = Buffer.from(JSON.stringify(fields));
         return { target, body: body.subarray(0, 1 + (at % Math.max(1, body.length - 1))) };
       });
-    await forEachRoute(withBody(), cut, async (operation, sent) => {
+    await forEachRoute(ofV1().filter(hasBody), cut, async (operation, sent) => {
       const { status } = await probe(operation, sent);
       if (status !== 400 && sent.body.length > 1) throw new Error(`${sent.body} was answered ${status}`);
     });
     const bodies = ["[]", "1", '"{}"', "null", "{]", "{'a':1}", "NaN", "\u0000", " ", "{}{}", '{"a":1,}'];
-    for (const operation of check.operations.filter(({ form }) => form === undefined)) {
+    for (const operation of ofV1().filter(({ form }) => form === undefined)) {
       const [target = ""] = fc.sample(pathOf(operation), 1);
       for (const body of [...bodies, Buffer.from('{"a":"\xff"}', "latin1"), Buffer.alloc(70_000, "[")]) {
         const { status } = await probe(operation, { target, body });
@@ -114,7 +121,7 @@ describe("bodies", () => {
       "a/b;=,",
     ];
     const wrong = ["application/json; charset=utf-16", "application/jsonp", "application/json, text/plain"];
-    for (const operation of withBody()) {
+    for (const operation of ofV1().filter(hasBody)) {
       const [target = ""] = fc.sample(pathOf(operation), 1);
       for (const headers of [
         ...[...types, ...wrong].map((type) => ({ "content-type": type })),
@@ -252,12 +259,15 @@ describe("paths, queries and headers", () => {
       for (const headers of HEADERS) await probe(operation, { target, headers });
       for (const name of UNKNOWN) {
         const answer = await probe(operation, { target: `${target}?${encoded(name)}=x` });
+        if (operation.dialect !== undefined) continue;
         expect([operation.key, answer.status, refusedPaths(answer)]).toEqual([operation.key, 400, [name]]);
       }
     }
   });
 
   test("cursors that are garbage, forged or of another list do no harm", async () => {
+    // What came before may have deleted what the caller had.
+    await newCaller();
     const lists = check.operations.filter(({ parameters }) =>
       parameters.some(({ name }) => name === "cursor"),
     );

@@ -3,13 +3,14 @@ import type { z } from "zod";
 import type { Tokens } from "../../services/auth/auth.contract.ts";
 import type { Chat, ChatSummary, Message } from "../../services/chat/chat.contract.ts";
 import type { Room, RoomMember, RoomSummary } from "../../services/rooms/rooms.contract.ts";
-import { LiveConnection } from "./live-connection.ts";
+import { LiveConnection, type OpenOptions } from "./live-connection.ts";
 import { SteadyConnection } from "./steady-connection.ts";
 import type { SteadyOptions } from "./steady-options.ts";
 import { expiryOf } from "./token.ts";
 
 export type { Message } from "../../services/chat/chat.contract.ts";
-export { type Callbacks, type Deleted, type Edited, LiveConnection, type Signal } from "./live-connection.ts";
+export type { Callbacks, Deleted, Edited, Signal } from "./frames.ts";
+export { LiveConnection } from "./live-connection.ts";
 export { SteadyConnection } from "./steady-connection.ts";
 
 /** How long before its end an access token is replaced. */
@@ -152,7 +153,7 @@ export class VecheClient {
   }
 
   /** Comes back by itself, and refreshes the tokens in time. */
-  connectSteadily(options: Pick<SteadyOptions, "backoff" | "onState"> = {}): SteadyConnection {
+  connectSteadily(options: Omit<SteadyOptions, "url" | "token" | "renewBeforeMs"> = {}): SteadyConnection {
     const token = async () => {
       if (!this.tokens) throw new Error("sign in first");
       const left = (expiryOf(this.tokens.access_token) ?? 0) - Date.now();
@@ -167,9 +168,9 @@ export class VecheClient {
   }
 
   /** Ready to be used when it resolves. */
-  connect(): Promise<LiveConnection> {
+  connect(options?: OpenOptions): Promise<LiveConnection> {
     if (!this.tokens) throw new Error("sign in first");
-    return LiveConnection.open(this.#liveUrl, this.tokens.access_token);
+    return LiveConnection.open(this.#liveUrl, this.tokens.access_token, options);
   }
 
   get #liveUrl(): string {

@@ -1,141 +1,119 @@
 /** A WebSocket to `/v1/ws`: subscriptions that show each entry once and in order, and sends that are acknowledged. */
-import type { Chat, Message } from "../../services/chat/chat.contract.ts";
+import type { Chat } from "../../services/chat/chat.contract.ts";
 import type { Room } from "../../services/rooms/rooms.contract.ts";
-
-export interface Ack {
-  seq: number;
-  sent_at_unix_ms: number;
-}
-
-/** A message that says something else from now on. `seq` is the change's own, `target` the message's. */
-export interface Edited {
-  conversation: string;
-  seq: number;
-  target: number;
-  text: string;
-  edited_at_unix_ms: number;
-}
-
-/** A message that lost its text for good: an edit of it that comes later changes nothing. */
-export interface Deleted {
-  conversation: string;
-  seq: number;
-  target: number;
-}
-
-/** What another one does: not kept, and may be missed. */
-export interface Signal {
-  conversation: string;
-  user_id: string;
-}
-
-export interface Callbacks {
-  /** These three are called once for each entry, all of them in the order of `seq`. */
-  onMessage(message: Message): void;
-  onEdited?(edited: Edited): void;
-  onDeleted?(deleted: Deleted): void;
-  /** Everything up to `seq`. */
-  onRead?(read: Signal & { seq: number }): void;
-  onTyping?(typing: Signal): void;
-  /** Nothing more comes: one is no longer a member, or the conversation is gone. */
-  onEnded?(): void;
-}
-
-/** How a connection ended. 4001: sign in again; 1001, 4008 and those of the network: connect again and resume. */
-export interface Closed {
-  code: number;
-  reason: string;
-}
-
-/** An `error` frame. */
-export class FrameError extends Error {
-  readonly code: string;
-
-  constructor({ code, message }: Frame) {
-    super(String(message));
-    this.name = "FrameError";
-    this.code = String(code);
-  }
-}
-
-type Frame = Record<string, unknown> & { op: string };
+import {
+  type Ack,
+  type Callbacks,
+  type Closed,
+  checkNames,
+  type Frame,
+  FrameError,
+  type Signal,
+} from "./frames.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { Sends } from "./pending.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 const MAX_FRAME_BYTES = 16 * 1024;
-const TOO_LONG: Frame = { op: "error", code: "INVALID_ARGUMENT", message: "The message is too long." };
+const TOO_LONG = { code: "INVALID_ARGUMENT", message: "The message is too long." };
 const sizeOf = (frame: Frame): number => new TextEncoder().encode(JSON.stringify(frame)).length;
 
-interface Waiting<T> {
-  resolve(value: T): void;
-  reject(error: Error): void;
-}
+const READY_MS = 10_000;
+const CLOSE_MS = 5_000;
+/** RFC 6455's code for a connection that ended without a close. */
+const CUT = 1006;
 
-interface Following extends Waiting<number> {
-  /** The last one shown. */
-  seq: number;
-  show: Callbacks;
-  /** Whether the server has confirmed it. */
-  subscribed?: boolean;
+export interface OpenOptions {
+  /** Within which the gateway must be ready, milliseconds. 10,000 by default. */
+  readyMs?: number;
+  /** How long the gateway gets to answer a close, milliseconds. 5,000 by default. */
+  closeMs?: number;
 }
 
 export class LiveConnection {
   /** Settles when the connection ends, whoever ended it. */
   readonly closed: Promise<Closed>;
   readonly #socket: WebSocket;
-  readonly #sends = new Map<string, Waiting<Ack>>();
-  readonly #following = new Map<string, Following>();
-  #ready: Waiting<void> | undefined;
+  readonly #closeMs: number;
+  readonly #sends = new Sends();
+  readonly #subscriptions = new Subscriptions((frame) => this.isOpen && this.#push(frame));
+  readonly #heartbeat = new Heartbeat();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #settle: (closed: Closed) => void;
+  #answerOverdue: ReturnType<typeof setTimeout> | undefined;
+  #ended = false;
   /** Called when somebody opens a chat with this user. May be missed: the list of chats has it. */
   onChatCreated: ((chat: Chat) => void) | undefined;
   /** Called when somebody makes this user a member. May be missed: the list of rooms has it. */
   onRoomJoined: ((room: Room) => void) | undefined;
 
-  private constructor(url: string, token: string) {
+  private constructor(url: string, token: string, closeMs: number) {
+    const { promise, resolve } = Promise.withResolvers<Closed>();
+    this.closed = promise;
+    this.#settle = resolve;
+    this.#closeMs = closeMs;
     this.#socket = new WebSocket(url);
     this.#socket.addEventListener("open", () => this.#push({ op: "auth", token }));
-    this.#socket.addEventListener("message", ({ data }) => this.#receive(JSON.parse(String(data)) as Frame));
-    this.closed = new Promise((resolve) => {
-      this.#socket.addEventListener("close", ({ code, reason }) => {
-        this.#fail(new Error(`the connection has ended: ${code} ${reason}`));
-        resolve({ code, reason });
-      });
-    });
+    this.#socket.addEventListener("message", ({ data }) => this.#receive(String(data)));
+    this.#socket.addEventListener("close", ({ code, reason }) => this.#end({ code, reason }));
   }
 
-  static async open(url: string, token: string): Promise<LiveConnection> {
-    const connection = new LiveConnection(url, token);
-    await new Promise<void>((resolve, reject) => {
-      connection.#ready = { resolve, reject };
-    });
+  /** @param signal ends it while it is being opened */
+  static async open(
+    url: string,
+    token: string,
+    { readyMs = READY_MS, closeMs = CLOSE_MS, signal }: OpenOptions & { signal?: AbortSignal } = {},
+  ): Promise<LiveConnection> {
+    signal?.throwIfAborted();
+    const connection = new LiveConnection(url, token, closeMs);
+    const overdue = setTimeout(() => connection.#drop("not ready in time"), readyMs);
+    const giveUp = () => connection.#drop("given up");
+    signal?.addEventListener("abort", giveUp);
+    try {
+      await connection.#ready.promise;
+    } catch (error) {
+      connection.#drop("refused");
+      throw error;
+    } finally {
+      clearTimeout(overdue);
+      signal?.removeEventListener("abort", giveUp);
+    }
     return connection;
   }
 
   /**
+   * Takes the place of an earlier one of the same conversation, which is shown nothing more.
    * @param after the last seq that is known; without it only what is new comes
    * @param show the callback for messages, or all of them
-   * @returns the seq that the conversation had reached
+   * @returns the seq that the conversation had reached; rejects when it is refused, or given up before it was confirmed
    */
-  subscribe(conversation: string, show: Callbacks["onMessage"] | Callbacks, after?: number): Promise<number> {
+  async subscribe(
+    conversation: string,
+    show: Callbacks["onMessage"] | Callbacks,
+    after?: number,
+  ): Promise<number> {
+    checkNames(conversation);
+    this.#assertOpen();
     const callbacks = typeof show === "function" ? { onMessage: show } : show;
-    return new Promise((resolve, reject) => {
-      this.#following.set(keptId(conversation), { seq: after ?? 0, show: callbacks, resolve, reject });
-      this.#push({ op: "subscribe", conversation, after });
-    });
+    return this.#subscriptions.add(conversation, callbacks, after);
   }
 
   unsubscribe(conversation: string): void {
-    this.#following.delete(keptId(conversation));
-    this.#push({ op: "unsubscribe", conversation });
+    this.#assertOpen();
+    this.#subscriptions.remove(conversation);
   }
 
-  /** @param nonce the same one for each try of the same message */
-  send(conversation: string, text: string, nonce: string = crypto.randomUUID()): Promise<Ack> {
+  /**
+   * The same message sent again while it is under way is one message.
+   * @param nonce the same one for each try of the same message
+   */
+  async send(conversation: string, text: string, nonce: string = crypto.randomUUID()): Promise<Ack> {
+    checkNames(conversation, nonce);
     const frame = { op: "send", conversation, text, nonce };
     // A gateway would end the connection, and all else that is under way on it.
-    if (sizeOf(frame) > MAX_FRAME_BYTES) return Promise.reject(new FrameError(TOO_LONG));
-    return new Promise((resolve, reject) => {
-      this.#sends.set(nonce, { resolve, reject });
-      this.#push(frame);
-    });
+    if (sizeOf(frame) > MAX_FRAME_BYTES) throw new FrameError(TOO_LONG);
+    this.#assertOpen();
+    return this.#sends.add(conversation, text, nonce, () => this.#push(frame));
   }
 
   /** Not acknowledged: the REST client's `markRead` is. */
@@ -154,43 +132,52 @@ export class LiveConnection {
   }
 
   get isOpen(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN;
+    return !this.#ended && this.#socket.readyState === WebSocket.OPEN;
   }
 
   /** The seq of the last entry that came, 0 for none. */
   lastSeen(conversation: string): number {
-    return this.#following.get(keptId(conversation))?.seq ?? 0;
+    return this.#subscriptions.lastSeen(conversation);
   }
 
+  /** Settles when the gateway has answered, or has had its time to. */
   close(): Promise<Closed> {
+    this.#heartbeat.stop();
     this.#socket.close(1000);
+    if (!this.#ended)
+      this.#answerOverdue ??= setTimeout(() => this.#drop("the close was not answered"), this.#closeMs);
     return this.closed;
   }
 
+  #assertOpen(): void {
+    if (!this.isOpen) throw new Error("the connection has ended");
+  }
+
   #push(frame: Frame): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) throw new Error("the connection has ended");
+    this.#assertOpen();
     this.#socket.send(JSON.stringify(frame));
   }
 
-  #receive(frame: Frame): void {
-    const nonce = String(frame.nonce);
-    const following = this.#following.get(String(frame.conversation ?? frame.conversation_id));
+  #receive(text: string): void {
+    if (this.#ended) return;
+    this.#heartbeat.heard();
+    const frame = JSON.parse(text) as Frame;
+    const conversation = String(frame.conversation ?? frame.conversation_id);
     switch (frame.op) {
       case "ready":
-        this.#ready?.resolve();
+        this.#beginHeartbeat(frame.heartbeat_ms);
+        this.#ready.resolve();
         break;
       case "ack":
-        this.#sends.get(nonce)?.resolve(frame as unknown as Ack);
-        this.#sends.delete(nonce);
+        this.#sends.take(frame)?.resolve(frame as unknown as Ack);
         break;
       case "subscribed":
-        if (following) following.subscribed = true;
-        following?.resolve(Number(frame.seq));
+        this.#subscriptions.confirm(conversation, Number(frame.seq));
         break;
       case "message":
       case "edited":
       case "deleted":
-        if (following) show(following, frame);
+        this.#subscriptions.show(conversation, frame);
         break;
       case "chat_created":
         this.onChatCreated?.(frame.chat as Chat);
@@ -200,53 +187,52 @@ export class LiveConnection {
         break;
       case "unsubscribed":
         // One's own unsubscribing needs no answer.
-        if (frame.ended === true) this.#ended(String(frame.conversation));
+        if (frame.ended === true) this.#subscriptions.end(conversation);
         break;
       case "read":
-        following?.show.onRead?.(frame as unknown as Signal & { seq: number });
+        this.#subscriptions.showing(conversation)?.onRead?.(frame as unknown as Signal & { seq: number });
         break;
       case "typing":
-        following?.show.onTyping?.(frame as unknown as Signal);
+        this.#subscriptions.showing(conversation)?.onTyping?.(frame as unknown as Signal);
         break;
       case "error":
-        this.#refused(frame, following);
+        this.#refused(frame);
     }
   }
 
-  #ended(conversation: string): void {
-    const following = this.#following.get(conversation);
-    // Otherwise it crossed a new subscription on its way.
-    if (!following?.subscribed) return;
-    this.#following.delete(conversation);
-    following.show.onEnded?.();
-  }
-
-  #refused(frame: Frame, following: Following | undefined): void {
+  #refused(frame: Frame): void {
     const error = new FrameError(frame);
-    const sending = this.#sends.get(String(frame.nonce));
+    const { conversation, of } = frame;
+    const sending = this.#sends.take(frame);
     if (sending) sending.reject(error);
-    else if (following) {
-      if (frame.of === undefined || frame.of === "subscribe") following.reject(error);
-    } else this.#ready?.reject(error);
-    this.#sends.delete(String(frame.nonce));
+    else if (conversation === undefined) this.#ready.reject(error);
+    else if (of === undefined || of === "subscribe") this.#subscriptions.refuse(String(conversation), error);
   }
 
-  #fail(error: Error): void {
-    this.#ready?.reject(error);
-    for (const waiting of [...this.#sends.values(), ...this.#following.values()]) waiting.reject(error);
-    this.#sends.clear();
+  #beginHeartbeat(everyMs: unknown): void {
+    // A closing one has been promised no answers.
+    if (!this.isOpen) return;
+    const ping = () => {
+      if (this.isOpen) this.#push({ op: "ping" });
+    };
+    this.#heartbeat.start(everyMs, ping, () => this.#drop("the gateway is silent"));
   }
-}
 
-/** Servers write ids with all their zeros, and take them without. */
-const keptId = (id: string): string => id.padStart(16, "0");
+  /** Without waiting for an answer: who is gone gives none. */
+  #drop(reason: string): void {
+    this.#end({ code: CUT, reason });
+    this.#socket.close();
+  }
 
-function show(following: Following, { op, ...entry }: Frame): void {
-  const seq = Number(entry.seq);
-  if (seq <= following.seq) return;
-  following.seq = seq;
-  // The gateway says by `op` which one it is.
-  if (op === "message") following.show.onMessage(entry as unknown as Message);
-  else if (op === "edited") following.show.onEdited?.(entry as unknown as Edited);
-  else following.show.onDeleted?.(entry as unknown as Deleted);
+  #end(closed: Closed): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#heartbeat.stop();
+    clearTimeout(this.#answerOverdue);
+    const error = new Error(`the connection has ended: ${closed.code} ${closed.reason}`);
+    this.#ready.reject(error);
+    for (const sending of this.#sends.all()) sending.reject(error);
+    this.#subscriptions.fail(error);
+    this.#settle(closed);
+  }
 }

@@ -1,7 +1,5 @@
-import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { type WebSocket, WebSocketServer } from "ws";
 import { type Caller, call } from "../../lib/contract.ts";
 import { newDirectChatId } from "../../lib/ids.ts";
 import { eventually } from "../../test/servers/eventually.ts";
@@ -15,6 +13,12 @@ import {
   somebody,
   tokenOf,
 } from "../../test/support/gateway.ts";
+import {
+  type Frame,
+  messageFrame,
+  ScriptedGateway,
+  type Visitor,
+} from "../../test/support/scripted-gateway.ts";
 import { SteadyConnection } from "./steady-connection.ts";
 import type { State, SteadyOptions } from "./steady-options.ts";
 
@@ -39,51 +43,25 @@ function connect(url: string, more: Partial<SteadyOptions> = {}) {
   return { connection, states };
 }
 
-type Frame = Record<string, unknown> & { op: string };
-
-/** A gateway that does what a test says, and keeps what it gets, one list a connection. */
-async function scripted(
-  answer: (frame: Frame, reply: (frame: object) => void, socket: WebSocket, nth: number) => void,
-) {
-  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
-  await once(server, "listening");
-  const got: Frame[][] = [];
-  server.on("connection", (socket) => {
-    const frames: Frame[] = [];
-    const nth = got.push(frames);
-    const reply = (frame: object) => socket.send(JSON.stringify(frame));
-    socket.on("message", (bytes) => {
-      const frame = JSON.parse(String(bytes)) as Frame;
-      frames.push(frame);
-      if (frame.op === "auth") reply({ op: "ready" });
-      answer(frame, reply, socket, nth);
-    });
+/** A gateway that says at once that it is ready. */
+async function scripted(answer: (frame: Frame, visitor: Visitor) => void) {
+  const gateway = await ScriptedGateway.start((frame, visitor) => {
+    if (frame.op === "auth") visitor.reply({ op: "ready" });
+    answer(frame, visitor);
   });
-  open.push({
-    close: () => {
-      for (const socket of server.clients) socket.terminate();
-      server.close();
-    },
-  });
-  return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, got };
+  open.push(gateway);
+  return gateway;
 }
-
-const entry = (conversation_id: string, seq: number) => ({
-  op: "message",
-  conversation_id,
-  seq,
-  text: `${seq}`,
-});
 
 test.each([1001, 4008, 1011])(
   "closed with %i, it resumes behind the last entry and sends again what was not acknowledged",
   async (code) => {
     const chat = newDirectChatId();
-    const { url, got } = await scripted((frame, reply, socket, nth) => {
+    const { url, got } = await scripted((frame, { reply, socket, nth }) => {
       if (frame.op === "subscribe") {
         const after = Number(frame.after ?? 5);
         reply({ op: "subscribed", conversation: chat, seq: 5 });
-        for (const seq of numbers(after + 1, after + 2)) reply(entry(chat, seq));
+        for (const seq of numbers(after + 1, after + 2)) reply(messageFrame(chat, seq));
       }
       if (frame.op === "send" && nth === 1 && frame.text === "two") socket.close(code);
       else if (frame.op === "send") reply({ op: "ack", nonce: frame.nonce, seq: nth, sent_at_unix_ms: 1 });
@@ -105,7 +83,7 @@ test.each([1001, 4008, 1011])(
 test("sends more slowly than a gateway allows, and in order", async () => {
   const chat = newDirectChatId();
   const times: number[] = [];
-  const { url, got } = await scripted((frame, reply) => {
+  const { url, got } = await scripted((frame, { reply }) => {
     times.push(performance.now());
     if (frame.op === "send") reply({ op: "ack", nonce: frame.nonce, seq: 1, sent_at_unix_ms: 1 });
   });
@@ -118,7 +96,7 @@ test("sends more slowly than a gateway allows, and in order", async () => {
 });
 
 test("renews its token before it ends, and asks no more for what is refused", async () => {
-  const { url, got } = await scripted((frame, reply) => {
+  const { url, got } = await scripted((frame, { reply }) => {
     if (frame.op === "subscribe")
       reply({ op: "error", code: "PERMISSION_DENIED", message: "No.", conversation: frame.conversation });
   });

@@ -2,9 +2,11 @@
  * A live connection that comes back: when it is lost it connects again, after a pause that grows, resumes each subscription behind
  * the last entry shown, and sends again, with its nonce, what was not acknowledged. So nothing is shown or sent twice.
  */
-import { type Ack, type Callbacks, type Closed, LiveConnection } from "./live-connection.ts";
+import { type Following, shownWhile } from "./following.ts";
+import { type Ack, type Callbacks, type Closed, checkNames, keptId } from "./frames.ts";
+import { LiveConnection } from "./live-connection.ts";
 import { pauseBefore, Schedule } from "./pacing.ts";
-import { type Following, mayPass, type Sending } from "./pending.ts";
+import { mayPass, type Sending, Sends } from "./pending.ts";
 import type { SteadyOptions } from "./steady-options.ts";
 import { renewalDelay } from "./token.ts";
 
@@ -12,10 +14,13 @@ import { renewalDelay } from "./token.ts";
 const STABLE_MS = 5_000;
 const AGAIN_MS = 1_000;
 const FRAME_TOO_LARGE = 1009;
+
 export class SteadyConnection {
   readonly #options: SteadyOptions;
   readonly #following = new Map<string, Following>();
-  readonly #sends = new Map<string, Sending>();
+  readonly #sends = new Sends();
+  /** Ends the attempt that is under way. */
+  readonly #closing = new AbortController();
   readonly #schedule = new Schedule();
   #connection: LiveConnection | undefined;
   #attempt = 0;
@@ -29,6 +34,7 @@ export class SteadyConnection {
   }
 
   /**
+   * Takes the place of an earlier one of the same conversation, which is shown nothing more.
    * @param show the callback for messages, or all of them; called once for each entry, in order, over all reconnects
    * @param after the last seq that is known; without it only what is new comes
    * @param onRefused called when it can't go on: not a member, no such conversation
@@ -38,27 +44,31 @@ export class SteadyConnection {
     show: Callbacks["onMessage"] | Callbacks,
     { after, onRefused = () => {} }: { after?: number; onRefused?(error: Error): void } = {},
   ): void {
+    const id = keptId(conversation);
     const given = typeof show === "function" ? { onMessage: show } : show;
-    const onEnded = () => {
-      this.#following.delete(conversation);
-      given.onEnded?.();
+    const fate = {
+      isWanted: () => this.#following.get(id) === following,
+      onShown: (seq: number) => {
+        following.seq = seq;
+      },
+      onEnded: () => this.#following.delete(id),
     };
-    this.#following.set(conversation, { seq: after, show: { ...given, onEnded }, onRefused });
-    if (this.#connection) this.#follow(this.#connection, conversation);
+    const following: Following = { conversation: id, seq: after, show: shownWhile(fate, given), onRefused };
+    this.#following.set(id, following);
+    if (this.#connection) this.#follow(this.#connection, following);
   }
 
   unsubscribe(conversation: string): void {
-    this.#following.delete(conversation);
+    this.#following.delete(keptId(conversation));
     const connection = this.#connection;
     if (connection) this.#paced(connection, () => connection.unsubscribe(conversation));
   }
 
   /** Settles when it is acknowledged or refused, however many connections that takes. */
-  send(conversation: string, text: string, nonce: string = crypto.randomUUID()): Promise<Ack> {
-    if (this.#closed) return Promise.reject(new Error("the connection was closed"));
-    return new Promise((resolve, reject) => {
-      const sending = { conversation, text, nonce, underWay: false, resolve, reject };
-      this.#sends.set(nonce, sending);
+  async send(conversation: string, text: string, nonce: string = crypto.randomUUID()): Promise<Ack> {
+    if (this.#closed) throw new Error("the connection was closed");
+    checkNames(conversation, nonce);
+    return this.#sends.add(conversation, text, nonce, (sending) => {
       if (this.#connection) this.#transmit(this.#connection, sending);
     });
   }
@@ -75,8 +85,9 @@ export class SteadyConnection {
     try {
       const token = await this.#options.token();
       if (this.#closed) return;
-      const { url } = this.#options;
-      const connection = await LiveConnection.open(typeof url === "string" ? url : url(), token);
+      const { url, readyMs, closeMs } = this.#options;
+      const options = { readyMs, closeMs, signal: this.#closing.signal };
+      const connection = await LiveConnection.open(typeof url === "string" ? url : url(), token, options);
       if (this.#closed) return void connection.close();
       this.#begin(connection, token);
     } catch (error) {
@@ -93,8 +104,8 @@ export class SteadyConnection {
     this.#refusals = 0;
     void connection.closed.then((closed) => this.#lost(connection, closed, performance.now() - openedAt));
     this.#renewInTime(connection, token);
-    for (const conversation of this.#following.keys()) this.#follow(connection, conversation);
-    for (const sending of this.#sends.values()) this.#transmit(connection, sending);
+    for (const following of this.#following.values()) this.#follow(connection, following);
+    for (const sending of this.#sends.all()) this.#transmit(connection, sending);
     this.#options.onState?.("open");
   }
 
@@ -102,13 +113,9 @@ export class SteadyConnection {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#schedule.clear();
-    for (const [conversation, following] of this.#following) {
-      const seen = connection.lastSeen(conversation);
-      if (seen > 0) following.seq = Math.max(following.seq ?? 0, seen);
-    }
     // Sent again, it would end the next connection too. The others may have been kept: their nonces tell.
     if (code === FRAME_TOO_LARGE) this.#failLongest(new Error("too long"));
-    for (const sending of this.#sends.values()) sending.underWay = false;
+    for (const sending of this.#sends.all()) sending.underWay = false;
     if (stoodMs >= STABLE_MS) this.#attempt = 0;
     this.#connectLater();
   }
@@ -120,31 +127,29 @@ export class SteadyConnection {
     this.#attempt += 1;
   }
 
-  #follow(connection: LiveConnection, conversation: string): void {
+  #follow(connection: LiveConnection, following: Following): void {
+    const { conversation, show } = following;
+    const isWanted = () => this.#following.get(conversation) === following;
+    const onFailed = (error: unknown) => {
+      if (!isWanted() || this.#again(connection, error, () => this.#follow(connection, following))) return;
+      this.#following.delete(conversation);
+      following.onRefused(error as Error);
+    };
     this.#paced(connection, () => {
-      const following = this.#following.get(conversation);
-      if (!following) return;
-      connection.subscribe(conversation, following.show, following.seq).then(
-        (tail) => {
-          following.seq ??= tail;
-        },
-        (error: unknown) => {
-          if (this.#following.get(conversation) !== following) return;
-          if (this.#again(connection, error, () => this.#follow(connection, conversation))) return;
-          this.#following.delete(conversation);
-          following.onRefused(error as Error);
-        },
-      );
+      if (!isWanted()) return;
+      connection.subscribe(conversation, { ...show, onFailed }, following.seq).then((tail) => {
+        following.seq ??= tail;
+      }, onFailed);
     });
   }
 
   #transmit(connection: LiveConnection, sending: Sending): void {
     this.#paced(connection, () => {
-      if (this.#sends.get(sending.nonce) !== sending) return;
+      if (!this.#sends.has(sending)) return;
       sending.underWay = true;
       connection.send(sending.conversation, sending.text, sending.nonce).then(
         (ack) => {
-          this.#sends.delete(sending.nonce);
+          this.#sends.remove(sending);
           sending.resolve(ack);
         },
         (error: unknown) => {
@@ -163,7 +168,7 @@ export class SteadyConnection {
   }
 
   #failLongest(error: Error): void {
-    const underWay = [...this.#sends.values()].filter((sending) => sending.underWay);
+    const underWay = this.#sends.all().filter((sending) => sending.underWay);
     const longest = underWay.reduce<Sending | undefined>(
       (longest, sending) => (longest && longest.text.length >= sending.text.length ? longest : sending),
       undefined,
@@ -172,7 +177,7 @@ export class SteadyConnection {
   }
 
   #fail(sending: Sending, error: unknown): void {
-    this.#sends.delete(sending.nonce);
+    this.#sends.remove(sending);
     sending.reject(error as Error);
   }
 
@@ -200,9 +205,10 @@ export class SteadyConnection {
   #end(error: Error): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closing.abort();
     this.#connection = undefined;
     this.#schedule.clear();
-    for (const sending of this.#sends.values()) this.#fail(sending, error);
+    for (const sending of this.#sends.all()) this.#fail(sending, error);
     for (const { onRefused } of this.#following.values()) onRefused(error);
     this.#following.clear();
     this.#options.onState?.("closed");

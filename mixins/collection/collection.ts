@@ -13,5 +13,6 @@ export {
 } from "./definition.ts";
 export type { Document, Scalar } from "./document.ts";
 export { type Collections, collections, type WithCollections } from "./mixin.ts";
+export { pageAtOffset } from "./offset.ts";
 export { openCollection } from "./open.ts";
 export type { Filter, Sort, Update } from "./query.ts";

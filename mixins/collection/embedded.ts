@@ -34,8 +34,9 @@ import { bySort, walk } from "./walking.ts";
 
 /** How many documents one operation reads or deletes before others get their turn. */
 const PORTION = 1000;
-/** A few milliseconds' work. */
+/** At most, and as many as these milliseconds suffice for. */
 const DELETED_AT_ONCE = 200;
+const DELETING_MS = 5;
 
 export class EmbeddedCollection<D extends Document> implements OpenCollection<D> {
   /** How many nodes of indexes were touched so far. */
@@ -175,12 +176,16 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
   async deleteMany(filter: Filter<D>): Promise<number> {
     const conditions = this.#parse(filter, false);
     let deleted = 0;
-    for (let portion = DELETED_AT_ONCE; portion === DELETED_AT_ONCE; deleted += portion) {
-      portion = await this.#store.run(() => {
+    for (let more = true; more; ) {
+      const portion = await this.#store.run(() => {
         const found = this.#select(conditions, [], DELETED_AT_ONCE);
-        for (const document of found) this.#store.remove(document);
-        return found.length;
+        const until = performance.now() + DELETING_MS;
+        let count = 0;
+        while (count < found.length && performance.now() < until) this.#store.remove(found[count++] as D);
+        return { count, more: count < found.length || count === DELETED_AT_ONCE };
       });
+      deleted += portion.count;
+      more = portion.more;
       // Where nothing is waited for, nothing else would get a turn.
       await setImmediate();
     }

@@ -30,10 +30,10 @@ const wanted = fc.oneof(
 const query = fc.tuple(wanted, bound, fc.constantFrom(1 as const, -1 as const), fc.boolean());
 
 test("walks of both give the same documents in the same order", () => {
-  const changes = fc.array(fc.tuple(id, fc.oneof(tags, fc.constant("gone" as const))), { maxLength: 30 });
+  const changes = fc.array(fc.tuple(id, fc.oneof(tags, fc.constant("gone" as const))), { maxLength: 40 });
   fc.assert(
     fc.property(changes, fc.array(query, { minLength: 1, maxLength: 5 }), (steps, queries) => {
-      const [ordered, posting] = [new OrderedIndex(PLAN), new PostingIndex(PLAN)];
+      const [ordered, posting] = [new OrderedIndex(PLAN), new PostingIndex(PLAN, 2)];
       const there = new Map<string, Tagged>();
       for (const [_id, given] of steps) {
         const before = there.get(_id);

@@ -4,6 +4,7 @@
  * of its own. Measured on posts: 25 bytes an entry, with the documents, against 425.
  */
 import { compareValues, type Document, valuesAt } from "./document.ts";
+import { IdList } from "./id-list.ts";
 import { AVLTree } from "./nedb.ts";
 import { type Effort, type Locate, type WalkableIndex, walkTree } from "./ordered-index.ts";
 import type { PlannedIndex } from "./plan.ts";
@@ -11,7 +12,7 @@ import type { PlannedIndex } from "./plan.ts";
 interface Postings {
   value: unknown;
   /** Never empty. */
-  documents: Document[];
+  documents: IdList;
 }
 
 export const isPosting = ({ fields, unique }: PlannedIndex): boolean =>
@@ -23,10 +24,15 @@ export class PostingIndex implements WalkableIndex {
   readonly unique = false;
   readonly #field: string;
   readonly #tree = new AVLTree<Postings>({ unique: true, compareKeys: compareValues });
+  /** The same once more for strings, since a way down the tree is thirty times as long. */
+  readonly #ofStrings = new Map<string, Postings>();
+  readonly #block: number | undefined;
   #many = 0;
   #leftOut = 0;
 
-  constructor({ name, fields }: PlannedIndex) {
+  /** @param block documents that are moved together, by default as `IdList` has it */
+  constructor({ name, fields }: PlannedIndex, block?: number) {
+    this.#block = block;
     this.name = name;
     this.fields = fields;
     this.#field = fields[0] ?? "_id";
@@ -58,12 +64,12 @@ export class PostingIndex implements WalkableIndex {
     const values = this.#valuesOf(document);
     this.#count(values, -1);
     for (const value of values) {
-      const [postings] = this.#tree.search(value);
+      const postings = this.#find(value);
       if (!postings) continue;
-      const { documents } = postings;
-      const at = placeOf(documents, document._id);
-      if (documents[at]?._id === document._id) documents.splice(at, 1);
-      if (documents.length === 0) this.#tree.delete(value, postings);
+      postings.documents.remove(document);
+      if (!postings.documents.empty) continue;
+      this.#tree.delete(value, postings);
+      if (typeof value === "string") this.#ofStrings.delete(value);
     }
   }
 
@@ -72,19 +78,17 @@ export class PostingIndex implements WalkableIndex {
       document ? locate([value, document._id]) : 0;
     const place = ({ data: [postings] }: { data: Postings[] }) => {
       if (!postings) return 0;
-      if (locateIn(postings, postings.documents.at(-1)) < 0) return -1;
-      return locateIn(postings, postings.documents[0]) > 0 ? 1 : 0;
+      if (locateIn(postings, postings.documents.last) < 0) return -1;
+      return locateIn(postings, postings.documents.first) > 0 ? 1 : 0;
     };
     for (const postings of walkTree(this.#tree.tree, place, descending, effort)) {
       const { documents } = postings;
-      const after = descending ? 1 : 0;
-      // Where those begin that are wanted, or, backwards, those beyond.
-      const bound = search(documents, (document) => locateIn(postings, document) >= after);
-      const step = descending ? -1 : 1;
-      for (let at = bound - after; ; at += step) {
-        const document = documents[at];
+      const found = descending
+        ? documents.before((document) => locateIn(postings, document) > 0)
+        : documents.from((document) => locateIn(postings, document) >= 0);
+      for (const document of found) {
         effort.touched++;
-        if (!document || locateIn(postings, document) !== 0) break;
+        if (locateIn(postings, document) !== 0) break;
         yield document;
       }
     }
@@ -92,21 +96,16 @@ export class PostingIndex implements WalkableIndex {
 
   /** @returns the value as it is kept */
   #add(value: unknown, document: Document): unknown {
-    const [postings] = this.#tree.search(value);
-    if (!postings) {
-      this.#tree.insert(value, { value, documents: [document] });
-      return value;
-    }
-    const { documents } = postings;
-    // Most come with the highest id so far.
-    const last = documents.at(-1)?._id ?? "";
-    if (last < document._id) documents.push(document);
-    else {
-      const at = placeOf(documents, document._id);
-      // It may have the value twice.
-      if (documents[at]?._id !== document._id) documents.splice(at, 0, document);
-    }
+    const known = this.#find(value);
+    const postings = known ?? { value, documents: new IdList(this.#block) };
+    postings.documents.add(document);
+    if (!known) this.#tree.insert(value, postings);
+    if (!known && typeof value === "string") this.#ofStrings.set(value, postings);
     return postings.value;
+  }
+
+  #find(value: unknown): Postings | undefined {
+    return typeof value === "string" ? this.#ofStrings.get(value) : this.#tree.search(value)[0];
   }
 
   #count(values: unknown[], step: 1 | -1): void {
@@ -118,18 +117,4 @@ export class PostingIndex implements WalkableIndex {
     const { values, exists } = valuesAt(document, this.#field);
     return exists && values.length === 0 ? [null] : values;
   }
-}
-
-const placeOf = (documents: Document[], id: string): number => search(documents, ({ _id }) => _id >= id);
-
-/** The first place from which on all fulfil the condition. */
-function search(documents: Document[], fulfils: (document: Document) => boolean): number {
-  let [low, high] = [0, documents.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const document = documents[middle];
-    if (document && fulfils(document)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

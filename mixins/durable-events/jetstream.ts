@@ -23,6 +23,8 @@ const DRAIN_WITHIN = 2_000;
 
 export class JetStreamAdapter extends channels.Adapters.NATS {
   readonly #patience: Patience;
+  /** Copies of each stream; as they are, and one of new streams, where undefined. */
+  readonly #replicas: number | undefined;
   readonly #stop = new AbortController();
   /** Aborted when the connection is lost; a new one for each connection. */
   #link = new AbortController();
@@ -39,13 +41,12 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
           ...natsOptions(config, `${config.NAMESPACE} durable events`),
           // The waiting is ours, since a stop must be able to end it.
           waitOnFirstConnect: false,
-          // A password that is being changed is refused for a while, which is no reason to give up for ever.
-          ignoreAuthErrorAbort: true,
         },
         consumerOptions: { config: { deliver_policy: "all", ack_wait: nanos(patience.ackWait) } },
       },
     });
     this.#patience = patience;
+    this.#replicas = config.STREAM_REPLICAS;
   }
 
   /** Waits for NATS, and for its JetStream, as long as it takes. */
@@ -62,6 +63,8 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
     this.#link = new AbortController();
     void this.#watch(this.connection);
     void this.connection.closed().then(() => this.#renew());
+    // Those of events are looked at by who subscribes.
+    void this.#bringUp(streamOf(this.addPrefixTopic(DEAD_LETTERS)));
   }
 
   /** All is set up by then. */
@@ -208,15 +211,35 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
     if (known) return known;
     const name = streamOf(subject);
     const kept = subject === this.addPrefixTopic(DEAD_LETTERS) ? DEAD_KEPT_FOR : KEPT_FOR;
-    // One that exists stays as it is: its limits and replicas are the operator's.
+    // The limits of one that exists are the operator's.
     const found = this.manager.streams.info(name).catch((error: unknown) => {
       if (!isGone(error)) throw error;
       this.logger.info(`Creating the stream ${name}.`);
-      return this.manager.streams.add({ name, subjects: [subject], max_age: nanos(kept) });
+      const replicas = this.#replicas === undefined ? {} : { num_replicas: this.#replicas };
+      return this.manager.streams.add({ name, subjects: [subject], max_age: nanos(kept), ...replicas });
     });
     this.#streams.set(subject, found);
-    found.catch(() => this.#streams.delete(subject));
+    found.then(
+      () => this.#bringUp(name),
+      () => this.#streams.delete(subject),
+    );
     return found;
+  }
+
+  /** Nobody waits for it: what a stream keeps is there all the while. */
+  async #bringUp(name: string): Promise<void> {
+    const replicas = this.#replicas;
+    if (replicas === undefined) return;
+    await this.#persist(`bring the stream ${name} to ${replicas} replicas`, async () => {
+      const found = await this.manager.streams.info(name).catch((error: unknown) => {
+        if (!isGone(error)) throw error;
+      });
+      if (!found || found.config.num_replicas === replicas) return;
+      await this.manager.streams.update(name, { num_replicas: replicas });
+      this.logger.info(
+        `The stream ${name} has ${replicas} replicas instead of ${found.config.num_replicas}.`,
+      );
+    });
   }
 
   async #watch(connection: NatsConnection): Promise<void> {

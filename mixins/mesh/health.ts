@@ -39,7 +39,7 @@ function whatIsMissing(broker: ServiceBroker): string[] {
   if (lifecycle.wasReady) return [];
   // A service is announced only after it reached its database.
   const services = neededServices(broker).filter((name) => !hasService(broker, name));
-  const missing = started(broker) ? [...services, ...lifecycle.unmetNeeds] : ["start"];
+  const missing = [...(started(broker) ? services : ["start"]), ...lifecycle.unmetNeeds];
   lifecycle.wasReady = missing.length === 0;
   return missing;
 }

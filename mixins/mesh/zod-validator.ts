@@ -2,6 +2,7 @@
 import { type ActionSchema, type Context, type Middleware, type ServiceBroker, Validators } from "moleculer";
 import type { z } from "zod";
 import { type FieldError, invalidArgument } from "../../lib/errors.ts";
+import { isFromConsole, withTexts } from "./console.ts";
 
 type Next = (ctx: Context) => Promise<unknown>;
 
@@ -28,7 +29,9 @@ export const checkParams: Middleware = {
     const schema = schemaOf(action);
     if (!schema) return next;
     return (ctx) => {
-      const parsed = schema.safeParse(ctx.params ?? {});
+      const params = ctx.params ?? {};
+      let parsed = schema.safeParse(params);
+      if (!parsed.success && isFromConsole(ctx)) parsed = schema.safeParse(withTexts(params, parsed.error));
       if (!parsed.success) return Promise.reject(refusal(parsed.error));
       ctx.params = parsed.data;
       return next(ctx);
@@ -36,7 +39,8 @@ export const checkParams: Middleware = {
   },
 };
 
-function refusal(error: z.ZodError) {
+/** Names what is wrong, field by field. */
+export function refusal(error: z.ZodError) {
   const errors = error.issues.flatMap(fieldErrors);
   const sentence = errors.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ");
   return invalidArgument(sentence, errors);

@@ -41,7 +41,7 @@ export class NatsBus implements RealtimeBus {
     // nats' own waiting can't be ended.
     const options = { ...natsOptions(config, `${config.NAMESPACE} realtime`), waitOnFirstConnect: false };
     for (;;) {
-      const connection = await connect({ ...options, ignoreAuthErrorAbort: true }).catch(() => undefined);
+      const connection = await connect(options).catch(() => undefined);
       if (connection && !signal.aborted) return new NatsBus(connection, config.NAMESPACE, onReceived);
       await connection?.close();
       signal.throwIfAborted();

@@ -5,6 +5,8 @@ import WebGateway from "moleculer-web";
 import { runtimeOf } from "../../mixins/runtime.ts";
 import { defineService } from "../../mixins/service.ts";
 import { SESSIONS_REVOKED } from "../session/session.contract.ts";
+import { dialectsNamed } from "./dialects/dialects.ts";
+import { dialectAliases, dialectRefusals } from "./dialects/endpoint.ts";
 import { type Front, frontOf } from "./front.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { closeGracefully, createHttpServer } from "./http-server.ts";
@@ -40,6 +42,7 @@ export interface ApiService extends WebService {
   realtime?: Realtime;
   front: Front;
   router: Router<Alias>;
+  refuseInDialect: ReturnType<typeof dialectRefusals>;
 }
 
 const web = WebGateway.methods as unknown as Pick<WebService, "httpHandler">;
@@ -102,7 +105,7 @@ export default defineService<ApiService>({
     },
 
     errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown) {
-      answerError(req, res, error, this.logger);
+      if (!this.refuseInDialect(req, res, error)) answerError(req, res, error, this.logger);
     },
   },
 
@@ -113,9 +116,14 @@ export default defineService<ApiService>({
     this.actions.rest = (params, { requestID }) =>
       rest.call(this, rootContext(this, { params, requestID, timeout: config.REQUEST_TIMEOUT_MS }));
     this.gateway = createGateway(this.broker, this.logger);
+    const dialects = dialectsNamed(config.API_DIALECTS);
+    this.refuseInDialect = dialectRefusals(dialects, this.logger);
     this.addRoute({
       path: "/",
-      aliases: restAliases(routes, this.gateway, () => this.realtime),
+      aliases: {
+        ...restAliases(routes, this.gateway, () => this.realtime),
+        ...dialectAliases(dialects, this.gateway, this.logger),
+      },
       mergeParams: false,
       mappingPolicy: "restrict",
       bodyParsers: false,

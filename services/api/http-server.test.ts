@@ -66,11 +66,10 @@ test("who asks on and on without reading is cut off", async () => {
 test("an upgrade that is refused leaves no connection, though the client keeps its half open", async () => {
   const port = await listen("");
   openDoor(server, {
-    path: "/ws",
+    entrances: new Map(),
     origins: [],
     limits: DEFAULT_LIMITS,
     closed: () => false,
-    accept: () => {},
   });
   const client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   client.on("error", () => {});

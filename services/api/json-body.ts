@@ -25,6 +25,11 @@ export async function readJsonBody(req: IncomingMessage, deadline: number): Prom
   return parse(await readBytes(req, deadline));
 }
 
+/** As `readJsonBody`, whatever the body says that it is. @throws 400, 408, 413 */
+export async function readAsJson(req: IncomingMessage, deadline: number): Promise<unknown> {
+  return hasBody(req) ? parse(await readBytes(req, deadline)) : undefined;
+}
+
 function checkType({ headers }: IncomingMessage): void {
   const type = headers["content-type"] ?? "";
   if (!JSON_TYPE.test(type)) {

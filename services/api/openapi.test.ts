@@ -5,10 +5,12 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { DIALECTS } from "../../lib/dialects.ts";
+import { dialectsNamed } from "./dialects/dialects.ts";
 import { openApiDocument } from "./openapi.ts";
 import { routes } from "./rest/routes.ts";
 
-const document = openApiDocument(routes, "https://veche.example/") as {
+const document = openApiDocument({ routes, publicUrl: "https://veche.example/" }) as {
   servers: { url: string }[];
   paths: Record<string, Record<string, { security: object[]; operationId: string }>>;
 };
@@ -17,7 +19,7 @@ test("redocly finds nothing to complain about", () => {
   const directory = mkdtempSync(join(tmpdir(), "veche-openapi-"));
   try {
     const file = join(directory, "openapi.json");
-    writeFileSync(file, JSON.stringify(openApiDocument(routes)));
+    writeFileSync(file, JSON.stringify(openApiDocument({ routes, dialects: dialectsNamed(DIALECTS) })));
     const cli = join(
       dirname(createRequire(import.meta.url).resolve("@redocly/cli/package.json")),
       "bin/cli.js",

@@ -1,6 +1,8 @@
-/** The OpenAPI 3.1 document of `/v1`, made from the route table and the contracts: it can't differ from what is served. */
+/** The OpenAPI 3.1 document, made from the route tables and the contracts: it can't differ from what is served. */
 import { z } from "zod";
 import { type ErrorCode, STATUS } from "../../lib/errors.ts";
+import type { Dialect } from "./dialects/dialect.ts";
+import { dialectPaths, securitySchemesOf } from "./dialects/openapi.ts";
 import { namesInPath, type Route } from "./rest/route.ts";
 
 type Json = Record<string, unknown>;
@@ -36,10 +38,17 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   "504": "It took too long",
 };
 
-/** @param publicUrl where clients reach the gateway; by default where they read the document */
-export function openApiDocument(routes: readonly Route[], publicUrl?: string): Json {
+export interface Described {
+  /** Of `/v1`. */
+  routes: readonly Route[];
+  dialects?: readonly Dialect[];
+  /** Where clients reach the gateway; by default where they read the document. */
+  publicUrl?: string | undefined;
+}
+
+export function openApiDocument({ routes, dialects = [], publicUrl }: Described): Json {
   const schemas = new Schemas();
-  const paths: Record<string, Json> = {};
+  const paths: Record<string, Json> = dialectPaths(dialects, schemas);
   for (const route of routes) {
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route, schemas) };
   }
@@ -56,10 +65,13 @@ export function openApiDocument(routes: readonly Route[], publicUrl?: string): J
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: publicUrl?.replace(/\/$/, "") ?? "/" }],
-    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({
-      name,
-      description: TAGS[name] ?? name,
-    })),
+    tags: [
+      ...[...new Set(routes.map(({ tag }) => tag))].map((name) => ({
+        name,
+        description: TAGS[name] ?? name,
+      })),
+      ...dialects.map(({ name, description }) => ({ name, description })),
+    ],
     paths,
     components: {
       securitySchemes: {
@@ -75,6 +87,7 @@ export function openApiDocument(routes: readonly Route[], publicUrl?: string): J
           name: "sig",
           description: "With `exp`, as in the URLs of photos that answers carry",
         },
+        ...securitySchemesOf(dialects),
       },
       schemas: { ...schemas.components, Problem: problemSchema },
       responses: Object.fromEntries(
@@ -201,7 +214,7 @@ const LAST_EVENT_ID = parameter(
 
 const LOCATION = { description: "The path of what was made", schema: { type: "string" } };
 
-function parameter(
+export function parameter(
   where: "path" | "query" | "header",
   name: string,
   schema: Json = { type: "string" },
@@ -246,7 +259,7 @@ interface ObjectSchema extends Json {
 }
 
 /** Turns Zod schemas into JSON schemas, and gathers those that have an id of their own. */
-class Schemas {
+export class Schemas {
   readonly components: Record<string, Json> = {};
 
   input(schema: z.ZodType): ObjectSchema {

@@ -1,10 +1,12 @@
 /** What the gateway answers by itself, for people and for tools: the documentation, the public keys, the front page. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config } from "../../lib/config.ts";
+import { notFound } from "../../lib/errors.ts";
 import type { KeyRing } from "../../lib/keys.ts";
 import { asyncApiDocument } from "./asyncapi.ts";
+import { dialectsNamed } from "./dialects/dialects.ts";
 import { docsFiles } from "./docs/files.ts";
-import { openApiDocument } from "./openapi.ts";
+import { type Described, openApiDocument } from "./openapi.ts";
 import { routes } from "./rest/routes.ts";
 import { docsHeaders, setHeaders } from "./security-headers.ts";
 
@@ -14,14 +16,25 @@ const SHORTLY = "public, max-age=300";
 
 /** path → page; all of them answer GET and HEAD only. */
 export function pagesOf(config: Config, keys: KeyRing): ReadonlyMap<string, Page> {
-  let openApi: string | undefined;
+  const dialects = dialectsNamed(config.API_DIALECTS);
+  const openApi = new Map<string | undefined, string>();
   let asyncApi: string | undefined;
+  /** @throws NOT_FOUND for a dialect that is not served, so that no more than a few documents are kept */
+  const described = (wanted: string | undefined): Described => {
+    const { PUBLIC_URL: publicUrl } = config;
+    if (wanted === undefined) return { routes, dialects, publicUrl };
+    const dialect = dialects.find(({ name }) => name === wanted);
+    if (!dialect) throw notFound("This dialect is not served here.");
+    return { routes: [], dialects: [dialect], publicUrl };
+  };
   const pages = new Map<string, Page>([
     [
       "/openapi.json",
-      (_req, res) => {
-        openApi ??= JSON.stringify(openApiDocument(routes, config.PUBLIC_URL));
-        sendJson(res, openApi, "no-cache");
+      (req, res) => {
+        const wanted = wantedDialect(req);
+        const document = openApi.get(wanted) ?? JSON.stringify(openApiDocument(described(wanted)));
+        openApi.set(wanted, document);
+        sendJson(res, document, "no-cache");
       },
     ],
     [
@@ -53,6 +66,10 @@ export function pagesOf(config: Config, keys: KeyRing): ReadonlyMap<string, Page
   }
   return pages;
 }
+
+/** `?dialect=` asks for one of the older dialects alone. */
+const wantedDialect = ({ url = "" }: IncomingMessage): string | undefined =>
+  URL.parse(url, "http://gateway")?.searchParams.get("dialect") ?? undefined;
 
 const FRONT = JSON.stringify({
   name: "veche",

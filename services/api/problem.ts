@@ -75,14 +75,19 @@ export const stackOf = (error: unknown): string => (error as Error | null)?.stac
 
 /** Answers a request with what went wrong, and logs it where it is our fault. */
 export function answerError(req: IncomingMessage, res: ServerResponse, error: unknown, logger: Logger): void {
-  const requestId = String(req.headers["x-request-id"]);
   const problem = toProblem(error);
+  logProblem(req, error, problem, logger);
+  sendProblem(res, problem, String(req.headers["x-request-id"]));
+}
+
+/** Where it is our fault. */
+export function logProblem(req: IncomingMessage, error: unknown, problem: Problem, logger: Logger): void {
+  const requestId = String(req.headers["x-request-id"]);
   if (problem.unexpected) {
     logger.error({ request_id: requestId, stack: stackOf(error) }, "A request failed.");
   } else if (problem.status >= 500) {
     logger.warn({ request_id: requestId, cause: (error as Error).message }, "A request was not served.");
   }
-  sendProblem(res, problem, requestId);
 }
 
 export function sendProblem(res: ServerResponse, problem: Problem, requestId?: string): void {
@@ -142,11 +147,15 @@ const detailsOf = ({ type, data }: { type: ErrorCode; data: unknown }): Record<s
 /** A whole HTTP answer, for where there is no response to write it to, only a socket. */
 export function rawAnswer(error: unknown): string {
   const problem = toProblem(error);
-  const body = problemBody(problem);
+  return rawText(problem, "application/problem+json", problemBody(problem));
+}
+
+/** As `rawAnswer`, with another body. */
+export function rawText({ status }: Pick<Problem, "status">, type: string, body: string): string {
   return [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     "Connection: close",
-    "Content-Type: application/problem+json; charset=utf-8",
+    `Content-Type: ${type}; charset=utf-8`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     "",
     body,

@@ -97,6 +97,11 @@ export class Accounts {
     return isActive(account) ? account : undefined;
   }
 
+  /** @param ids at most 1000, in any order; leaves out what is not there */
+  async findAll(ids: UserId[]): Promise<ActiveAccount[]> {
+    return (await this.#accounts.findByIds(ids)).filter(isActive);
+  }
+
   /** @param name an email, or a username */
   async findByName(name: string): Promise<ActiveAccount | undefined> {
     // A username has no @, and an email always has one.
@@ -136,9 +141,9 @@ export class Accounts {
   /**
    * The other sessions of the account are `ending` from then on.
    * @param checked as it was when its password was checked: where that changed meanwhile, nothing is changed
-   * @param keep the session that stays
+   * @param keep the session that stays, if any
    */
-  async changePassword(checked: ActiveAccount, password: string, keep: SessionId): Promise<ActiveAccount> {
+  async changePassword(checked: ActiveAccount, password: string, keep?: SessionId): Promise<ActiveAccount> {
     const { _id, password_version } = checked;
     const password_hash = await this.#passwords.hash(password);
     const changed = await this.#accounts.findOneAndUpdate(

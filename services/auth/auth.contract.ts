@@ -1,10 +1,11 @@
 /** Accounts: who may sign in. */
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
+import { MAX_LIMIT } from "../../lib/cursors.ts";
 import { UserIdSchema } from "../../lib/ids.ts";
 import { BcryptHashSchema, PasswordSchema } from "../../lib/passwords.ts";
 import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
-import { ImportedProfile, NicknameSchema } from "../users/users.contract.ts";
+import { DisplayName, ImportedProfile, NicknameSchema } from "../users/users.contract.ts";
 
 /** Kept in lower case: one mailbox, one account. */
 export const EmailSchema = z
@@ -40,6 +41,13 @@ export const Account = z
   })
   .meta({ id: "Account" });
 
+/** What one signs in with. */
+const changeable = {
+  email: EmailSchema.optional(),
+  username: UsernameSchema.optional(),
+  new_password: PasswordSchema.optional(),
+};
+
 /** An account of an older system. `username` and `nickname` as that system has them; a nickname that is taken is left out. */
 export const ImportedAccount = z.strictObject({
   user_id: UserIdSchema,
@@ -57,6 +65,7 @@ export const authContract = defineContract({
       email: EmailSchema,
       password: PasswordSchema,
       nickname: NicknameSchema.optional(),
+      display_name: DisplayName.optional(),
       username: UsernameSchema.optional(),
     }),
     result: Tokens,
@@ -81,6 +90,13 @@ export const authContract = defineContract({
     params: z.strictObject({ refresh_token: z.string().min(1).max(512) }),
     result: Tokens,
   },
+  /** For sessions whose refresh token stays as it is; those of `/v1` come to `refresh`. */
+  "v1.auth.renewAccess": {
+    audience: "anyone",
+    idempotent: true,
+    params: z.strictObject({ refresh_token: z.string().min(1).max(512) }),
+    result: Tokens.omit({ refresh_token: true }),
+  },
   "v1.auth.verify": {
     audience: "user",
     idempotent: true,
@@ -97,9 +113,7 @@ export const authContract = defineContract({
     audience: "user",
     params: z
       .strictObject({
-        email: EmailSchema.optional(),
-        username: UsernameSchema.optional(),
-        new_password: PasswordSchema.optional(),
+        ...changeable,
         password: GivenPassword.optional().describe("today's; may be left out for a username alone"),
       })
       .refine(({ email, username, new_password }) => email ?? username ?? new_password, {
@@ -112,6 +126,51 @@ export const authContract = defineContract({
     idempotent: true,
     params: z.strictObject({ password: GivenPassword }),
     result: z.null(),
+  },
+  /** For doors whose requests carry no password. PERMISSION_DENIED where the sign-in is 15 minutes old, or older. */
+  "v1.auth.updateAccountAfterSignIn": {
+    audience: "services",
+    params: z.strictObject(changeable),
+    result: Account,
+  },
+  /** As above. */
+  "v1.auth.deleteAccountAfterSignIn": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({}),
+    result: z.null(),
+  },
+  /** An account for somebody else, who is not signed in by it. */
+  "v1.auth.createAccount": {
+    audience: "admin",
+    params: z.strictObject({ email: EmailSchema, password: PasswordSchema }),
+    result: Account,
+  },
+  /** A new password ends all sessions of the account. */
+  "v1.auth.updateAccountOf": {
+    audience: "admin",
+    params: z.strictObject({ user_id: UserIdSchema, ...changeable }),
+    result: Account,
+  },
+  "v1.auth.deleteAccountOf": {
+    audience: "admin",
+    idempotent: true,
+    params: z.strictObject({ user_id: UserIdSchema }),
+    result: z.null(),
+  },
+  /** Leaves out what is not there. */
+  "v1.auth.getAccounts": {
+    audience: "admin",
+    idempotent: true,
+    params: z.strictObject({ user_ids: z.array(UserIdSchema).max(MAX_LIMIT) }),
+    result: z.object({ accounts: z.array(Account) }),
+  },
+  /** Leaves out what is not there. */
+  "v1.auth.readUsernames": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ user_ids: z.array(UserIdSchema).max(MAX_LIMIT) }),
+    result: z.object({ users: z.array(z.object({ id: z.string(), username: z.string().nullable() })) }),
   },
   /** For operators, from a shell of the mesh: no route leads here. */
   "v1.auth.setRole": {

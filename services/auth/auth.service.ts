@@ -1,9 +1,9 @@
 /** Accounts, and who may sign in to them. */
 import { AccessTokens } from "../../lib/access-tokens.ts";
 import { call } from "../../lib/contract.ts";
-import { failedPrecondition, hasCode, invalidArgument, isVecheError, unavailable } from "../../lib/errors.ts";
+import { hasCode, invalidArgument, isVecheError, unavailable } from "../../lib/errors.ts";
 import { Passwords } from "../../lib/passwords.ts";
-import { callerOf, implement } from "../../mixins/actions.ts";
+import { type ActionContext, callerOf, implement } from "../../mixins/actions.ts";
 import { forget, forgetting } from "../../mixins/cached.ts";
 import { Claims } from "../../mixins/claims.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
@@ -12,7 +12,8 @@ import { publish } from "../../mixins/durable-events/durable-events.ts";
 import { runtimeOf } from "../../mixins/runtime.ts";
 import { defineService } from "../../mixins/service.ts";
 import { sweep } from "../../mixins/sweep.ts";
-import { Accounts, type ActiveAccount } from "./accounts.ts";
+import { AccountChanges } from "./account-changes.ts";
+import { Accounts, type ActiveAccount, type NewAccount } from "./accounts.ts";
 import { authContract } from "./auth.contract.ts";
 import { type AccountDocument, authCollections } from "./auth.store.ts";
 import { Deletions } from "./deletion.ts";
@@ -24,6 +25,7 @@ import { sweepAccounts } from "./sweep-accounts.ts";
 
 export interface AuthService extends WithCollections<typeof authCollections> {
   accounts: Accounts;
+  changes: AccountChanges;
   claims: Claims<AccountDocument>;
   deletions: Deletions;
   guard: SignInGuard;
@@ -47,14 +49,9 @@ export default defineService<AuthService>({
 
   actions: implement<typeof authContract, AuthService>(authContract, {
     async "v1.auth.register"(ctx) {
-      const { nickname, ...given } = ctx.params;
+      const { nickname, display_name, ...given } = ctx.params;
       await this.guard.countRegistration(ctx.meta.address ?? "");
-      const account = await this.accounts.create(given, (user_id) =>
-        call(ctx, "v1.users.prepareProfile", { user_id, nickname }),
-      );
-      await payDebts(this.collections.accounts, account, (event, payload) =>
-        publish(ctx, event, payload),
-      ).catch((error: unknown) => this.logger.warn("An event stays owed; the sweep sends it.", error));
+      const account = await makeAccount(this, ctx, given, { nickname, display_name });
       return this.signIn.open(ctx, account).catch((error: unknown) => {
         if (!hasCode(error, "UNAVAILABLE") && isVecheError(error)) throw error;
         throw unavailable("The account was made, but signing in is not possible now. Sign in shortly.");
@@ -67,6 +64,9 @@ export default defineService<AuthService>({
     "v1.auth.refresh"(ctx) {
       return this.signIn.refresh(ctx, ctx.params.refresh_token);
     },
+    "v1.auth.renewAccess"(ctx) {
+      return this.signIn.renew(ctx, ctx.params.refresh_token);
+    },
     "v1.auth.verify"(ctx) {
       const { id, sessionId, role } = callerOf(ctx);
       return { user_id: id, session_id: sessionId, role };
@@ -75,10 +75,10 @@ export default defineService<AuthService>({
       return shown(await this.accounts.get(callerOf(ctx).id));
     },
     async "v1.auth.updateAccount"(ctx) {
-      const { email, username, new_password, password } = ctx.params;
+      const { password, ...changes } = ctx.params;
       const { id, sessionId } = callerOf(ctx);
-      let account = await this.accounts.get(id);
-      if (email !== undefined || new_password !== undefined) {
+      const account = await this.accounts.get(id);
+      if (changes.email !== undefined || changes.new_password !== undefined) {
         if (password === undefined) {
           throw invalidArgument("password: is needed to change the email or the password", [
             { path: "password", message: "is needed to change the email or the password" },
@@ -86,31 +86,43 @@ export default defineService<AuthService>({
         }
         await this.signIn.confirm(ctx, account, password);
       }
-      const checked = account;
-      // What can be refused comes before what is changed.
-      if (email !== undefined) await this.accounts.refuseTaken("email", email, id);
-      if (username !== undefined) await this.accounts.refuseTaken("username", username, id);
-      if (email !== undefined) account = await this.accounts.changeName(account, "email", email);
-      if (username !== undefined) account = await this.accounts.changeName(account, "username", username);
-      if (new_password !== undefined) {
-        account = await this.accounts.changePassword(checked, new_password, sessionId);
-        await endSessions(ctx, this.accounts, account);
-      }
-      await forget(this.broker, ["v1.users.getMe", id]);
-      return shown(account);
+      return shown(await this.changes.apply(ctx, account, changes, sessionId));
     },
     async "v1.auth.deleteAccount"(ctx) {
       const { id } = callerOf(ctx);
       const account = await this.accounts.get(id);
       await this.signIn.confirm(ctx, account, ctx.params.password);
-      if (!(await this.deletions.begin(account))) {
-        throw failedPrecondition("The account was changed by another request meanwhile.");
-      }
-      await call(ctx, "v1.session.revokeUser", { user_id: id });
-      await this.deletions
-        .tell(id, 1)
-        .catch((error: unknown) => this.logger.warn("Who holds something of a user is told later.", error));
+      await this.changes.delete(ctx, account);
       return null;
+    },
+    async "v1.auth.updateAccountAfterSignIn"(ctx) {
+      const { id, sessionId } = callerOf(ctx);
+      const account = await this.accounts.get(id);
+      await this.changes.assertRecentSignIn(ctx);
+      return shown(await this.changes.apply(ctx, account, ctx.params, sessionId));
+    },
+    async "v1.auth.deleteAccountAfterSignIn"(ctx) {
+      const account = await this.accounts.get(callerOf(ctx).id);
+      await this.changes.assertRecentSignIn(ctx);
+      await this.changes.delete(ctx, account);
+      return null;
+    },
+    async "v1.auth.createAccount"(ctx) {
+      return shown(await makeAccount(this, ctx, ctx.params));
+    },
+    async "v1.auth.updateAccountOf"(ctx) {
+      const { user_id, ...changes } = ctx.params;
+      return shown(await this.changes.apply(ctx, await this.accounts.get(user_id), changes));
+    },
+    async "v1.auth.deleteAccountOf"(ctx) {
+      await this.changes.delete(ctx, await this.accounts.get(ctx.params.user_id));
+      return null;
+    },
+    async "v1.auth.getAccounts"(ctx) {
+      return { accounts: (await this.accounts.findAll(ctx.params.user_ids)).map(shown) };
+    },
+    async "v1.auth.readUsernames"(ctx) {
+      return { users: await this.changes.usernamesOf(ctx.params.user_ids) };
     },
     async "v1.auth.setRole"(ctx) {
       const { email, role } = ctx.params;
@@ -161,21 +173,35 @@ export default defineService<AuthService>({
       redis,
       config.NAMESPACE,
     );
-    this.signIn = new SignIn(
-      this.accounts,
-      passwords,
-      this.guard,
-      new AccessTokens(keys),
-      config.ACCESS_TOKEN_TTL_S,
-    );
+    this.signIn = new SignIn(this.accounts, passwords, this.guard, new AccessTokens(keys), {
+      usual: config.ACCESS_TOKEN_TTL_S,
+      session: config.SESSION_TTL_S,
+    });
     this.deletions = new Deletions(
       accounts,
       this.claims,
       (event) => publish(this.broker, "user.deleted", event),
       config.STALE_AFTER_MS,
     );
+    this.changes = new AccountChanges(this.accounts, this.deletions);
   },
 });
+
+/** With its profile. @throws ALREADY_EXISTS */
+async function makeAccount(
+  { accounts, collections, logger }: AuthService,
+  ctx: ActionContext<unknown>,
+  account: NewAccount,
+  profile: { nickname?: string | undefined; display_name?: string | undefined } = {},
+): Promise<ActiveAccount> {
+  const made = await accounts.create(account, (user_id) =>
+    call(ctx, "v1.users.prepareProfile", { user_id, ...profile }),
+  );
+  await payDebts(collections.accounts, made, (event, payload) => publish(ctx, event, payload)).catch(
+    (error: unknown) => logger.warn("An event stays owed; the sweep sends it.", error),
+  );
+  return made;
+}
 
 const shown = ({ _id, email, username, role }: ActiveAccount) => ({
   id: _id,

@@ -2,6 +2,7 @@
 
 import type { AccessTokens } from "../../lib/access-tokens.ts";
 import { type Caller, call } from "../../lib/contract.ts";
+import type { Dialect } from "../../lib/dialects.ts";
 import { unauthenticated } from "../../lib/errors.ts";
 import type { SessionId } from "../../lib/ids.ts";
 import type { Passwords } from "../../lib/passwords.ts";
@@ -11,26 +12,36 @@ import type { SignInGuard } from "./sign-in-guard.ts";
 
 type Ctx = ActionContext<unknown>;
 
+/** How long access tokens are good, in seconds. */
+interface Lifetimes {
+  usual: number;
+  /** Of a session without a refresh: no token of it should outlive it. */
+  session: number;
+}
+
+/** In these one signs in for a day, and can't refresh. */
+const A_DAY: readonly Dialect[] = ["chat-server", "user-management", "auth-posts"];
+const A_DAY_S = 86_400;
+
 export class SignIn {
   readonly #accounts: Accounts;
   readonly #passwords: Passwords;
   readonly #guard: SignInGuard;
   readonly #tokens: AccessTokens;
-  readonly #ttl: number;
+  readonly #lifetimes: Lifetimes;
 
-  /** @param ttl seconds that an access token is good for */
   constructor(
     accounts: Accounts,
     passwords: Passwords,
     guard: SignInGuard,
     tokens: AccessTokens,
-    ttl: number,
+    lifetimes: Lifetimes,
   ) {
     this.#accounts = accounts;
     this.#passwords = passwords;
     this.#guard = guard;
     this.#tokens = tokens;
-    this.#ttl = ttl;
+    this.#lifetimes = lifetimes;
   }
 
   /** @param name email or username. @throws UNAUTHENTICATED, RESOURCE_EXHAUSTED */
@@ -52,13 +63,15 @@ export class SignIn {
    * it has not seen this session, so it must not live.
    */
   async open(ctx: Ctx, { _id, password_version }: ActiveAccount) {
-    const { session_id, refresh_token } = await call(ctx, "v1.session.createSession", { user_id: _id });
+    const { dialect } = ctx.meta;
+    const wanted = { user_id: _id, ...(dialect === undefined ? {} : { dialect }) };
+    const { session_id, refresh_token } = await call(ctx, "v1.session.createSession", wanted);
     const now = await this.#accounts.find(_id);
     if (now?.password_version !== password_version) {
       await call(ctx, "v1.session.deleteSession", {}, asCaller(_id, session_id));
       throw wrongPassword();
     }
-    return this.#answer(now, session_id, refresh_token);
+    return { ...this.#answer(now, session_id, dialect), refresh_token };
   }
 
   async refresh(ctx: Ctx, refreshToken: string) {
@@ -67,7 +80,15 @@ export class SignIn {
     });
     const account = await this.#accounts.find(user_id);
     if (!account) throw unauthenticated("The refresh token is not valid. Sign in again.");
-    return this.#answer(account, session_id, refresh_token);
+    return { ...this.#answer(account, session_id), refresh_token };
+  }
+
+  /** As `refresh`, where the refresh token stays as it is. */
+  async renew(ctx: Ctx, refresh_token: string) {
+    const { session_id, user_id } = await call(ctx, "v1.session.prolongSession", { refresh_token });
+    const account = await this.#accounts.find(user_id);
+    if (!account) throw unauthenticated("The refresh token is not valid. Sign in again.");
+    return this.#answer(account, session_id);
   }
 
   async #check(ctx: Ctx, account: ActiveAccount | undefined, key: string, password: string) {
@@ -81,12 +102,13 @@ export class SignIn {
     return account;
   }
 
-  #answer({ _id, role }: ActiveAccount, sessionId: SessionId, refreshToken: string) {
+  #answer({ _id, role }: ActiveAccount, sessionId: SessionId, dialect?: Dialect) {
+    const { usual, session } = this.#lifetimes;
+    const ttl = dialect && A_DAY.includes(dialect) ? Math.min(A_DAY_S, session) : usual;
     return {
       user_id: _id,
-      access_token: this.#tokens.sign({ id: _id, sessionId, role }, this.#ttl),
-      refresh_token: refreshToken,
-      expires_in: this.#ttl,
+      access_token: this.#tokens.sign({ id: _id, sessionId, role }, ttl),
+      expires_in: ttl,
     };
   }
 }

@@ -3,21 +3,12 @@ import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
 import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { textOf } from "../../lib/text.ts";
 import { ImportedTime } from "../imports/imports.contract.ts";
 
 export const MAX_TEXT = 2_000;
 
-/** Six bytes each in JSON: of texts that are full of them, a page would be more than NATS carries in one message. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
-
-export const MessageText = z
-  .string()
-  .max(MAX_TEXT)
-  .refine((text) => text.trim() !== "", "must not be empty")
-  .refine((text) => !CONTROL.test(text), "must not have control characters but tabs and line ends")
-  // Half a surrogate pair can't be kept as UTF-8.
-  .refine((text) => text.isWellFormed(), "must be well-formed Unicode");
+export const MessageText = textOf(MAX_TEXT).refine((text) => text.trim() !== "", "must not be empty");
 
 /** Chosen by the client: the same nonce from the same sender makes one message, however often it is sent. */
 export const Nonce = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -");
@@ -184,11 +175,15 @@ export const chatContract = defineContract({
         id: ConversationIdSchema,
         ...pageParams,
         after: seq.optional().describe("read forward from behind this seq"),
+        before: entrySeq.optional().describe("read back from before this seq"),
       })
-      .refine(({ cursor, after }) => cursor === undefined || after === undefined, {
-        path: ["after"],
-        message: "can't be used together with cursor",
-      }),
+      .refine(
+        ({ cursor, after, before }) => [cursor, after, before].filter((at) => at !== undefined).length < 2,
+        {
+          path: ["after"],
+          message: "cursor, after and before can't be used together",
+        },
+      ),
     result: z.object({
       messages: z.array(Message).describe("newest first; with `after` oldest first"),
       seq: seq.describe("subscribe, or read on, with `after` set to it"),

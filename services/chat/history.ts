@@ -19,16 +19,18 @@ interface HistoryQuery {
   cursor?: string | undefined;
   /** Reads forward from behind this seq. */
   after?: number | undefined;
+  /** Reads back from before this seq. */
+  before?: number | undefined;
 }
 
 /** @throws INVALID_ARGUMENT for a cursor that is none of this conversation */
 export async function readHistory(
   log: MessageLog,
   conversation: ConversationId,
-  { limit, cursor, after }: HistoryQuery,
+  { limit, cursor, after, before }: HistoryQuery,
 ): Promise<HistoryPage> {
   const list = `messages of ${conversation}`;
-  const from = cursor === undefined ? undefined : seqOf(decodeCursor(list, cursor));
+  const from = cursor === undefined ? before : seqOf(decodeCursor(list, cursor));
   const { seq } = await log.readTail(conversation);
   // A client subscribes behind this tail, and does not hear of what was changed before.
   await log.changes.settle(conversation);
@@ -39,7 +41,7 @@ export async function readHistory(
     return page(entries, entries.length === limit ? last : Math.max(seq, last), null);
   }
   // From the tail that was noted, so that what is appended meanwhile comes by subscription and not twice.
-  const entries = await log.readShownBack(conversation, from ?? seq + 1, limit);
+  const entries = await log.readShownBack(conversation, Math.min(from ?? seq + 1, seq + 1), limit);
   const last = entries.at(-1);
   const more = last !== undefined && entries.length === limit && last.seq > 1;
   return page(entries, seq, more ? encodeCursor(list, String(last.seq)) : null);

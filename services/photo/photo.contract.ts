@@ -15,6 +15,9 @@ export const UPLOAD_CHUNK = 64 * 1024;
 /** Bytes that are read at once, at most. */
 export const READ_CHUNK = 192 * 1024;
 
+/** Of images that are taken. */
+export const FORMATS = ["jpeg", "png", "webp", "gif"] as const;
+
 export const Photo = z
   .object({
     id: z.string(),
@@ -92,7 +95,13 @@ export const photoContract = defineContract({
   /** The caller's upload, begun on the node that answers. RESOURCE_EXHAUSTED where too many are under way. */
   "v1.photo.beginUpload": {
     audience: "services",
-    params: z.strictObject({}),
+    params: z.strictObject({
+      formats: z
+        .array(z.enum(FORMATS))
+        .min(1)
+        .optional()
+        .describe("what it may turn out to be; default: any"),
+    }),
     result: z.object({ upload: UploadSchema }),
   },
   /** Answers when the bytes are on the disk: who waits for the answer before it sends more can't be too fast. */

@@ -120,7 +120,9 @@ export default defineService<PhotoService>({
       },
 
       async "v1.photo.beginUpload"(ctx) {
-        return { upload: `${await this.uploads.begin(callerOf(ctx).id)}@${this.broker.nodeID}` };
+        return {
+          upload: `${await this.uploads.begin(callerOf(ctx).id, ctx.params.formats)}@${this.broker.nodeID}`,
+        };
       },
       async "v1.photo.writeChunk"(ctx) {
         const { upload, seq, bytes } = ctx.params;

@@ -9,6 +9,7 @@ import { invalidArgument, notFound, resourceExhausted } from "../../lib/errors.t
 import type { UserId } from "../../lib/ids.ts";
 import { type Format, formatOf, pixelsOf } from "./imaging/images.ts";
 import { tooManyPixels } from "./imaging/protocol.ts";
+import { FORMATS } from "./photo.contract.ts";
 
 interface Limits {
   maxBytes: number;
@@ -19,6 +20,8 @@ interface Limits {
 
 interface Upload {
   owner: UserId;
+  /** What it may turn out to be. */
+  formats: readonly Format[];
   path: string;
   file: FileHandle;
   format?: Format;
@@ -50,7 +53,7 @@ export class Uploads {
   }
 
   /** @throws RESOURCE_EXHAUSTED */
-  async begin(owner: UserId): Promise<string> {
+  async begin(owner: UserId, formats: readonly Format[] = FORMATS): Promise<string> {
     const ofOwner = [...this.#uploads.values()].filter((upload) => upload.owner === owner).length;
     if (this.#uploads.size >= MAX_UPLOADS || ofOwner >= MAX_OF_A_USER) {
       throw resourceExhausted("Too many uploads are under way.", 5);
@@ -60,7 +63,7 @@ export class Uploads {
     this.#mine.add(id);
     try {
       await mkdir(this.#directory, { recursive: true });
-      const upload: Upload = { owner, path, file: await open(path, "wx"), size: 0, seq: 0 };
+      const upload: Upload = { owner, formats, path, file: await open(path, "wx"), size: 0, seq: 0 };
       this.#uploads.set(id, upload);
       this.#await(id, upload);
     } catch (error) {
@@ -81,7 +84,8 @@ export class Uploads {
     clearTimeout(upload.timer);
     upload.seq += 1;
     try {
-      if (seq === 0) upload.format = this.#look(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+      if (seq === 0)
+        upload.format = this.#look(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), upload.formats);
       if (upload.size + bytes.length > this.#limits.maxBytes) throw tooLarge(this.#limits.maxBytes);
       await writeAll(upload.file, bytes, upload.size);
       upload.size += bytes.length;
@@ -144,9 +148,9 @@ export class Uploads {
   }
 
   /** The first chunk has the headers of an image, unless it is made to deceive: then the decoder finds out. */
-  #look(head: Buffer): Format {
+  #look(head: Buffer, formats: readonly Format[]): Format {
     const format = formatOf(head);
-    if (!format) throw invalidArgument("This is no image: JPEG, PNG, WebP and GIF are taken.");
+    if (!format || !formats.includes(format)) throw invalidArgument(notTaken(formats));
     const { maxPixels } = this.#limits;
     if ((pixelsOf(head, format) ?? 0) > maxPixels) throw invalidArgument(tooManyPixels(maxPixels));
     return format;
@@ -166,6 +170,11 @@ export class Uploads {
     await this.discard(id);
   }
 }
+
+const NAMES: Readonly<Record<Format, string>> = { jpeg: "JPEG", png: "PNG", webp: "WebP", gif: "GIF" };
+
+const notTaken = (formats: readonly Format[]): string =>
+  `This is no image that is taken here. These are: ${formats.map((format) => NAMES[format]).join(", ")}.`;
 
 const UUID_LENGTH = 36;
 

@@ -1,19 +1,16 @@
 /** Posts: what users write for everybody, with text, an image, or both. */
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
-import { pageParams } from "../../lib/cursors.ts";
+import { offsetParams, pageParams } from "../../lib/cursors.ts";
 import { PhotoIdSchema, PostIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { textOf } from "../../lib/text.ts";
 import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 import { UploadSchema } from "../photo/photo.contract.ts";
 
 export const MAX_TEXT = 5_000;
 const MAX_QUERY = 200;
 
-const text = z
-  .string()
-  .max(MAX_TEXT)
-  // Half a surrogate pair can't be kept as UTF-8.
-  .refine((given) => given.isWellFormed(), "must be well-formed Unicode");
+const text = textOf(MAX_TEXT);
 
 export const Post = z
   .object({
@@ -43,6 +40,17 @@ const page = z.object({
 
 export const hasText = (given: string | undefined): given is string => (given ?? "").trim() !== "";
 
+const wanted = {
+  author: UserIdSchema.optional(),
+  query: z
+    .string()
+    .trim()
+    .min(1)
+    .max(MAX_QUERY)
+    .optional()
+    .describe("words that must all be in the text; the last one may be how a word begins"),
+};
+
 /** A post of an older system. Those have no images here: their bytes are not in that system's database. */
 export const ImportedPost = z.strictObject({
   id: PostIdSchema,
@@ -66,17 +74,17 @@ export const postsContract = defineContract({
     audience: "user",
     idempotent: true,
     params: z.strictObject({
-      author: UserIdSchema.optional(),
-      query: z
-        .string()
-        .trim()
-        .min(1)
-        .max(MAX_QUERY)
-        .optional()
-        .describe("words that must all be in the text; the last one may be how a word begins"),
+      ...wanted,
       ...pageParams,
     }),
     result: page,
+  },
+  /** As `listPosts`, for clients that page by offset. Reads all that it skips: so not far. */
+  "v1.posts.listPostsAt": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({ ...wanted, ...offsetParams }),
+    result: z.object({ posts: z.array(Post) }),
   },
   "v1.posts.getPost": {
     audience: "user",

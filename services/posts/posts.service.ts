@@ -14,7 +14,7 @@ import { UserDeleted } from "../auth/auth.contract.ts";
 import { keepUpload, PhotoDeleted } from "../photo/photo.contract.ts";
 import { hiddenFrom } from "../social/social.contract.ts";
 import { feedOf, MAX_FOLLOWED } from "./feed.ts";
-import { Lists, pageOf, type Source } from "./lists.ts";
+import { Lists, pageAt, pageOf, type Source } from "./lists.ts";
 import { postsContract } from "./posts.contract.ts";
 import { type LivePost, type PostImage, postsCollections } from "./posts.store.ts";
 import { noSuchPost, notYours, Posts, shown } from "./posts.ts";
@@ -50,6 +50,14 @@ export default defineService<PostsService>({
       const { author, query } = ctx.params;
       const source = postsLike(this.collections.posts, this.lists, { author, query });
       return page(this, ctx, `posts ${digest([author, query])}`, source);
+    },
+    async "v1.posts.listPostsAt"(ctx) {
+      const { author, query, offset, limit, order } = ctx.params;
+      const lists = new Lists(this.collections.posts, order);
+      const source = postsLike(this.collections.posts, lists, { author, query });
+      const hiddenAmong = (authors: UserId[]) => hiddenFrom(ctx, callerOf(ctx).id, authors);
+      const posts = await pageAt(source, { offset, limit, hiddenAmong });
+      return { posts: posts.map((post) => shown(post, this.urls)) };
     },
     async "v1.posts.getPost"(ctx) {
       const post = await this.posts.get(ctx.params.id);

@@ -159,6 +159,27 @@ test("a feed of thousands has the newest posts of all of them", async () => {
   expect(read).toEqual(many.map((_, i) => id(i + 1)).reverse());
 });
 
+test("a page of long texts ends before it is more than NATS carries at once, and the next one goes on", async () => {
+  await posts.deleteMany({ _id: { $gte: id(0) } });
+  const text = "\u4e16".repeat(5_000);
+  await posts.insertMany(
+    Array.from({ length: 100 }, (_, i) => {
+      const post = { _id: id(i + 1), author: USERS[0] as UserId, text };
+      return { ...post, created_at: 0, revision: 0 };
+    }),
+  );
+  const wanted = { limit: 100, hiddenAmong: async () => new Set<string>() };
+  const read: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await pageOf("a list", lists.all, { ...wanted, cursor });
+    expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(700 * 1024);
+    read.push(...page.posts.map(({ _id }) => _id));
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+  expect(read).toEqual(Array.from({ length: 100 }, (_, i) => id(100 - i)));
+});
+
 test("two words that never meet are told so at a bounded cost, a page after the other", async () => {
   await posts.deleteMany({ _id: { $gte: id(0) } });
   for (let from = 0; from < 6_000; from += 1_000) {

@@ -6,7 +6,7 @@
 import { invalidArgument } from "../../lib/errors.ts";
 import type { PostId, UserId } from "../../lib/ids.ts";
 import type { Collection, Filter } from "../../mixins/collection/collection.ts";
-import { type Lists, NAMED, older, type Source, type Stretch } from "./lists.ts";
+import { beyond, type Lists, NAMED, type Source, type Stretch, sortOf } from "./lists.ts";
 import type { PostDocument } from "./posts.store.ts";
 import { wantedOf } from "./terms.ts";
 
@@ -17,6 +17,8 @@ type Condition = Filter<PostDocument>;
  * first walks twice as many as are wanted, each further one twice as many as the one before.
  */
 const PORTION = 200;
+/** So that a short page of few posts knows that it is the last. */
+const LEAST = 10;
 /** Lists that are looked into to find the sparsest. */
 const MAX_PROBES = 8;
 const MAX_WORDS = 20;
@@ -69,7 +71,7 @@ class Intersection {
   }
 
   readonly read: Source = async (before, limit): Promise<Stretch> => {
-    this.#size = Math.min(this.#portion, 2 * Math.max(this.#size, limit));
+    this.#size = Math.min(this.#portion, 2 * Math.max(this.#size, limit, LEAST));
     const walked = await (this.#sparsest ? this.#walk(this.#sparsest, before) : this.#probe(before));
     const matching = await this.#meetingAll(walked);
     const wanted = matching.slice(0, limit);
@@ -93,14 +95,18 @@ class Intersection {
   }
 
   async #walk(condition: Condition, before: PostId | undefined): Promise<PostId[]> {
-    const order = { sort: { _id: -1 }, limit: this.#size, ...NAMED } as const;
-    return (await this.#posts.find({ ...condition, ...older(before) }, order)).map(({ _id }) => _id);
+    const { order } = this.#lists;
+    const options = { sort: sortOf(order), limit: this.#size, ...NAMED } as const;
+    return (await this.#posts.find({ ...condition, ...beyond(before, order) }, options)).map(
+      ({ _id }) => _id,
+    );
   }
 
   /** A list that has come to its end goes further back than any that has not. */
   #isSparser(ids: PostId[], than: PostId[]): boolean {
     if (ids.length !== than.length) return ids.length < than.length;
-    return (ids.at(-1) ?? "") < (than.at(-1) ?? "");
+    const [end, otherEnd] = [ids.at(-1) ?? "", than.at(-1) ?? ""];
+    return this.#lists.order === "asc" ? end > otherEnd : end < otherEnd;
   }
 
   async #meetingAll(ids: PostId[]): Promise<PostId[]> {

@@ -62,6 +62,10 @@ export const RoomMember = z
 export type RoomSummary = z.output<typeof RoomSummary>;
 export type RoomMember = z.output<typeof RoomMember>;
 
+const Entered = RoomMember.extend({
+  joined: z.boolean().describe("false for who was in already"),
+});
+
 const id = ConversationIdSchema;
 
 export const ImportedRoom = z.strictObject({
@@ -114,12 +118,26 @@ export const roomsContract = defineContract({
     params: z.strictObject({ id }),
     result: z.null(),
   },
+  /** Whoever asks, also nobody in particular: NOT_FOUND for a private one. */
+  "v1.rooms.readOpenRoom": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ id }),
+    result: Room,
+  },
+  /** All of one's own at once, joined last first, 1,000 at most. */
+  "v1.rooms.listRoomIds": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({}),
+    result: z.object({ ids: z.array(z.string()) }),
+  },
   /** Who is in already stays so. */
   "v1.rooms.joinRoom": {
     audience: "user",
     idempotent: true,
     params: z.strictObject({ id }),
-    result: RoomMember,
+    result: Entered,
   },
   /** When it answers, the caller can neither read nor write any more. */
   "v1.rooms.leaveRoom": {
@@ -132,7 +150,7 @@ export const roomsContract = defineContract({
     audience: "user",
     idempotent: true,
     params: z.strictObject({ id, user_id: UserIdSchema }),
-    result: RoomMember,
+    result: Entered,
   },
   "v1.rooms.listMembers": {
     audience: "user",

@@ -38,6 +38,9 @@ type RoomsService = WithCollections<typeof roomsCollections> &
 /** Tells a user, on all devices, what happened without their doing. */
 type Tell = (user: UserId, frame: RoomSignal) => void;
 
+/** Of an unpaged list. */
+const MAX_ROOM_IDS = 1_000;
+
 export default defineService<RoomsService>({
   name: "rooms",
   version: 1,
@@ -63,6 +66,17 @@ export default defineService<RoomsService>({
       const { room, role } = await standing(this, ctx.params.id, callerOf(ctx).id);
       return { ...roomOf(room), role };
     },
+    async "v1.rooms.readOpenRoom"(ctx) {
+      const room = await this.rooms.find(ctx.params.id);
+      if (!room || room.is_private) throw noSuchRoom();
+      return roomOf(room);
+    },
+    async "v1.rooms.listRoomIds"(ctx) {
+      const members = await this.memberships.pageOf(callerOf(ctx).id, MAX_ROOM_IDS);
+      const open = await this.rooms.findAll(members.map(({ room }) => room));
+      const there = new Set<string>(open.map(({ _id }) => _id));
+      return { ids: members.flatMap(({ room }) => (there.has(room) ? [room] : [])) };
+    },
     async "v1.rooms.updateRoom"(ctx) {
       const { id, ...changes } = ctx.params;
       const own = await standing(this, id, callerOf(ctx).id);
@@ -84,10 +98,10 @@ export default defineService<RoomsService>({
       const { id: user } = callerOf(ctx);
       const { room, member } = await standing(this, ctx.params.id, user);
       // A private room is there for members alone; who is being removed from one must not come in again.
-      if (member) return memberOf(room, await this.memberships.settle(member));
+      if (member) return { ...memberOf(room, await this.memberships.settle(member)), joined: false };
       const { member: entered, isNew } = await this.memberships.enter(room._id, user);
       const now = isNew ? await this.rooms.find(room._id) : room;
-      if (now && !now.is_private) return memberOf(now, entered);
+      if (now && !now.is_private) return { ...memberOf(now, entered), joined: isNew };
       // It was closed to others, or deleted, in the meantime.
       if (isNew) await this.memberships.end(entered);
       throw noSuchRoom();
@@ -106,7 +120,7 @@ export default defineService<RoomsService>({
       const { id: caller } = callerOf(ctx);
       const own = await standing(this, id, caller);
       assertModerator(own);
-      if (user_id === caller) return memberOf(own.room, own.member);
+      if (user_id === caller) return { ...memberOf(own.room, own.member), joined: false };
       const [{ exists }, { hidden_ids, blocked_ids }] = await Promise.all([
         call(ctx, "v1.users.exists", { user_id }),
         call(ctx, "v1.social.blockedAmong", { user_id: caller, others: [user_id] }),
@@ -114,7 +128,7 @@ export default defineService<RoomsService>({
       if (!exists || hidden_ids.length > 0) throw notFound("There is no such user.");
       if (blocked_ids.length > 0) throw permissionDenied("You have blocked this user.");
       const { member, isNew } = await this.memberships.enter(id, user_id);
-      if (!isNew) return memberOf(own.room, member);
+      if (!isNew) return { ...memberOf(own.room, member), joined: false };
       try {
         // Who was removed in the meantime brings nobody in.
         assertModerator(await standing(this, id, caller));
@@ -123,7 +137,7 @@ export default defineService<RoomsService>({
         throw error;
       }
       this.tell(user_id, { op: "room_joined", room: roomOf(own.room) });
-      return memberOf(own.room, member);
+      return { ...memberOf(own.room, member), joined: true };
     },
     async "v1.rooms.listMembers"(ctx) {
       const { id, limit, cursor } = ctx.params;

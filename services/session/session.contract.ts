@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { pageParams } from "../../lib/cursors.ts";
+import { DIALECTS } from "../../lib/dialects.ts";
 import { SessionIdSchema, UserIdSchema } from "../../lib/ids.ts";
 
 export const Session = z
@@ -18,7 +19,10 @@ export const Session = z
 export const sessionContract = defineContract({
   "v1.session.createSession": {
     audience: "services",
-    params: z.strictObject({ user_id: UserIdSchema }),
+    params: z.strictObject({
+      user_id: UserIdSchema,
+      dialect: z.enum(DIALECTS).optional().describe("in which it is opened; else by `/v1`"),
+    }),
     result: z.object({ session_id: SessionIdSchema, refresh_token: z.string() }),
   },
   "v1.session.rotateSession": {
@@ -27,11 +31,21 @@ export const sessionContract = defineContract({
     params: z.strictObject({ refresh_token: z.string().max(512) }),
     result: z.object({ session_id: SessionIdSchema, user_id: UserIdSchema, refresh_token: z.string() }),
   },
+  /** For the one dialect whose refresh token stays as it is: its sessions come here, and none of them to `rotateSession`. */
+  "v1.session.prolongSession": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ refresh_token: z.string().max(512) }),
+    result: z.object({ session_id: SessionIdSchema, user_id: UserIdSchema }),
+  },
   "v1.session.validateSession": {
     audience: "services",
     idempotent: true,
     params: z.strictObject({ session_id: SessionIdSchema }),
-    result: z.object({ valid: z.boolean() }),
+    result: z.object({
+      valid: z.boolean(),
+      opened_at_unix_ms: z.int().nullable().describe("when its user signed in; null where it is not valid"),
+    }),
   },
   "v1.session.listSessions": {
     audience: "user",

@@ -32,13 +32,18 @@ export default defineService<SessionService>({
   actions: implement<typeof sessionContract, SessionService>(sessionContract, {
     "v1.session.createSession"(ctx) {
       const { device = "", address = "" } = ctx.meta;
-      return this.sessions.create(ctx.params.user_id, { device, address });
+      const { user_id, dialect } = ctx.params;
+      return this.sessions.create(user_id, { device, address, dialect });
     },
     "v1.session.rotateSession"(ctx) {
       return this.sessions.rotate(ctx.params.refresh_token);
     },
+    "v1.session.prolongSession"(ctx) {
+      return this.sessions.prolong(ctx.params.refresh_token);
+    },
     async "v1.session.validateSession"(ctx) {
-      return { valid: await this.sessions.isLive(ctx.params.session_id) };
+      const opened = await this.sessions.openedAt(ctx.params.session_id);
+      return { valid: opened !== undefined, opened_at_unix_ms: opened ?? null };
     },
     "v1.session.listSessions"(ctx) {
       const { id, sessionId } = callerOf(ctx);

@@ -1,4 +1,5 @@
 /** The sessions' collection. */
+import type { Dialect } from "../../lib/dialects.ts";
 import type { SessionId, UserId } from "../../lib/ids.ts";
 import { defineCollection } from "../../mixins/collection/collection.ts";
 
@@ -15,6 +16,8 @@ export interface SessionDocument {
   created_at: number;
   device: string;
   address: string;
+  /** In which it was opened; absent of `/v1`. */
+  dialect?: Dialect;
   /** `<user>.<time of creation>.<id>`: a user's sessions, in order. */
   list_key?: string;
   /** `r.<time of revocation>.<id>`: what was revoked, in order; only of revoked ones. */

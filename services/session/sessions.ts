@@ -1,6 +1,7 @@
 /** Sessions: made at sign-in, carried on by refresh tokens, ended by their owner or by the theft of a token. */
 import { randomBytes } from "node:crypto";
 import { decodeCursor, toPage } from "../../lib/cursors.ts";
+import type { Dialect } from "../../lib/dialects.ts";
 import { notFound, unauthenticated } from "../../lib/errors.ts";
 import { newSessionId, type SessionId, type UserId } from "../../lib/ids.ts";
 import { parseRefreshToken, type RefreshTokens } from "../../lib/refresh-tokens.ts";
@@ -9,6 +10,8 @@ import { listKey, listPrefix, REVOKED_PREFIX, revokedKey, type SessionDocument }
 
 /** The longest that an access token of any dialect is good for, and an hour for clocks that differ. */
 const REVOKED_KEPT_MS = 25 * 3_600_000;
+/** Its clients keep their refresh token for as long as the session lasts; all others get a new one each time. */
+const KEEPS_REFRESH_TOKEN: Dialect = "ego";
 const REVOKED_PER_PAGE = 1_000;
 const PORTION = 100;
 
@@ -23,6 +26,7 @@ export interface SessionRules {
 export interface Origin {
   device: string;
   address: string;
+  dialect?: Dialect | undefined;
 }
 
 export class Sessions {
@@ -44,7 +48,7 @@ export class Sessions {
     this.#announce = announce;
   }
 
-  async create(user: UserId, origin: Origin) {
+  async create(user: UserId, { dialect, ...origin }: Origin) {
     const id = newSessionId();
     const now = Date.now();
     const salt = randomBytes(16).toString("base64url");
@@ -57,6 +61,7 @@ export class Sessions {
       rotated_at: now,
       created_at: now,
       ...origin,
+      ...(dialect === undefined ? {} : { dialect }),
       list_key: listKey(user, now, id),
       ends_at: now + this.#rules.ttlMs,
     });
@@ -68,10 +73,9 @@ export class Sessions {
    * @throws UNAUTHENTICATED; for a token that was replaced before, after the grace, the session is revoked too: two have it
    */
   async rotate(refreshToken: string) {
-    const token = parseRefreshToken(refreshToken);
-    const session = token && (await this.#live(token.sessionId));
-    if (!session || !this.#tokens.isGenuine(token, session.salt)) throw refused();
+    const { token, session } = await this.#holderOf(refreshToken);
     const { _id, generation } = session;
+    if (session.dialect === KEEPS_REFRESH_TOKEN) throw refused();
     const now = Date.now();
     if (token.generation === generation) {
       await this.#sessions.updateOne(
@@ -95,8 +99,26 @@ export class Sessions {
     };
   }
 
-  async isLive(id: SessionId): Promise<boolean> {
-    return (await this.#live(id)) !== undefined;
+  /**
+   * Carries a session on whose refresh token stays as it is.
+   * @throws UNAUTHENTICATED also for a session that was not opened where this is done
+   */
+  async prolong(refreshToken: string) {
+    const { session } = await this.#holderOf(refreshToken);
+    if (session.dialect !== KEEPS_REFRESH_TOKEN) throw refused();
+    const { _id, user_id } = session;
+    const now = Date.now();
+    const prolonged = await this.#sessions.updateOne(
+      { _id, state: "live" },
+      { $set: { rotated_at: now, ends_at: now + this.#rules.ttlMs } },
+    );
+    if (!prolonged) throw refused();
+    return { session_id: _id, user_id };
+  }
+
+  /** When its user signed in (milliseconds since 1970); undefined where it has ended. */
+  async openedAt(id: SessionId): Promise<number | undefined> {
+    return (await this.#live(id))?.created_at;
   }
 
   /** Newest first. */
@@ -160,6 +182,14 @@ export class Sessions {
   /** Deletes what has ended. */
   async sweep(): Promise<void> {
     await this.#sessions.deleteMany({ ends_at: { $lt: Date.now() } });
+  }
+
+  /** @throws UNAUTHENTICATED where the token is not genuine, or its session has ended */
+  async #holderOf(refreshToken: string) {
+    const token = parseRefreshToken(refreshToken);
+    const session = token && (await this.#live(token.sessionId));
+    if (!session || !this.#tokens.isGenuine(token, session.salt)) throw refused();
+    return { token, session };
   }
 
   async #live(id: SessionId): Promise<(SessionDocument & { user_id: UserId }) | undefined> {

@@ -1,7 +1,7 @@
 /** The lists of what a user has with others. Each page is one range of one index, however long the list. */
 import { decodeCursor, toPage } from "../../lib/cursors.ts";
 import type { UserId } from "../../lib/ids.ts";
-import type { Collection } from "../../mixins/collection/collection.ts";
+import { type Collection, pageAtOffset } from "../../mixins/collection/collection.ts";
 import { pairId, side } from "./pair.ts";
 import {
   type EdgeDocument,
@@ -15,6 +15,12 @@ import {
 interface PageParams {
   limit: number;
   cursor?: string | undefined;
+}
+
+interface OffsetParams {
+  offset: number;
+  limit: number;
+  order: "asc" | "desc";
 }
 
 export class Lists {
@@ -39,6 +45,12 @@ export class Lists {
     });
     const { items, next_cursor } = toPage(name, rows, limit, (edge) => edge[field] ?? "");
     return { edges: items, user_ids: items.map(peerOf), next_cursor };
+  }
+
+  /** The users of a page that begins behind `offset` others. Reads those too. */
+  async pageAt(owner: UserId, list: ListName, { order, ...page }: OffsetParams): Promise<UserId[]> {
+    const query = { index: LISTS[list], prefix: listPrefix(owner, list), order };
+    return (await pageAtOffset(this.#edges, query, page)).map(peerOf);
   }
 
   /** One read, which goes to the truth and not to what is derived. */

@@ -2,7 +2,7 @@
 import type { Context } from "moleculer";
 import { z } from "zod";
 import { type ActionTypes, call, defineContract } from "../../lib/contract.ts";
-import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
+import { MAX_LIMIT, offsetParams, pageParams } from "../../lib/cursors.ts";
 import { type UserId, UserIdSchema } from "../../lib/ids.ts";
 import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 
@@ -105,6 +105,17 @@ export const socialContract = defineContract({
     idempotent: true,
     params: z.strictObject(pageParams),
     result: users,
+  },
+  /** As the two lists above, for clients that page by offset. Reads all that it skips: so not far. */
+  "v1.social.listFollowsAt": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({
+      user_id: UserIdSchema,
+      list: z.enum(["followers", "following"]),
+      ...offsetParams,
+    }),
+    result: z.object({ user_ids: z.array(z.string()) }),
   },
   /** Whether one of the two has blocked the other. One read. */
   "v1.social.isBlockedBetween": {

@@ -80,6 +80,15 @@ export default defineService<SocialService>({
     "v1.social.listFollowing"(ctx) {
       return listOfAnother(this, ctx, "following");
     },
+    async "v1.social.listFollowsAt"(ctx) {
+      const { user_id, list, ...wanted } = ctx.params;
+      const name = list === "followers" ? "follower" : "following";
+      const [user_ids] = await Promise.all([
+        this.lists.pageAt(user_id, name, wanted),
+        mustSee(this, ctx, user_id),
+      ]);
+      return { user_ids: await withoutHidden(this, ctx, user_ids) };
+    },
     async "v1.social.getCounts"(ctx) {
       const { user_id } = ctx.params;
       const [counts] = await Promise.all([this.counts.of(user_id), mustSee(this, ctx, user_id)]);
@@ -181,8 +190,13 @@ async function listOfAnother(
     service.lists.page(user_id, list, page),
     mustSee(service, ctx, user_id),
   ]);
-  const { hidden_ids } = await service.lists.blockedAmong(callerOf(ctx).id, user_ids);
-  return { user_ids: user_ids.filter((id) => !hidden_ids.includes(id)), next_cursor };
+  return { user_ids: await withoutHidden(service, ctx, user_ids), next_cursor };
+}
+
+/** Those who have blocked the caller are not shown. */
+async function withoutHidden({ lists }: SocialService, ctx: ActionContext<unknown>, users: UserId[]) {
+  const { hidden_ids } = await lists.blockedAmong(callerOf(ctx).id, users);
+  return users.filter((id) => !hidden_ids.includes(id));
 }
 
 /** @throws NOT_FOUND where there is no such user, or one who has blocked the caller */

@@ -28,9 +28,11 @@ export class Avatars {
     await this.#replace(user, photo);
   }
 
-  /** @throws NOT_FOUND also where there is none, FAILED_PRECONDITION */
-  async remove(user: UserId): Promise<void> {
-    if (!(await this.#replace(user, undefined))) throw notFound("You have no avatar.");
+  /** @returns what it was. @throws NOT_FOUND also where there is none, FAILED_PRECONDITION */
+  async remove(user: UserId): Promise<PhotoId> {
+    const removed = await this.#replace(user, undefined);
+    if (!removed) throw notFound("You have no avatar.");
+    return removed;
   }
 
   async holds(user: UserId, photo: PhotoId): Promise<boolean> {

@@ -29,6 +29,12 @@ interface ProfileList {
   keyOf(row: ProfileDocument): string;
 }
 
+/** What a registration may say of it. */
+interface NewProfile {
+  nickname?: string | undefined;
+  display_name?: string | undefined;
+}
+
 const MAX_READS = 10;
 
 export class Profiles {
@@ -43,8 +49,8 @@ export class Profiles {
   }
 
   /** Can be repeated. @throws ALREADY_EXISTS where the nickname is another's; then nothing is kept */
-  async prepare(id: UserId, nickname: string | undefined): Promise<void> {
-    const profile = await this.#insertOrFind(id);
+  async prepare(id: UserId, { nickname, display_name }: NewProfile = {}): Promise<void> {
+    const profile = await this.#insertOrFind(id, display_name);
     if (nickname === undefined || profile.nickname === nickname) return;
     try {
       await this.#claims.take(profile, "nickname", nickname);
@@ -63,6 +69,14 @@ export class Profiles {
     return this.#shown(await this.#claims.take(profile, "nickname", nickname, asUpdate(rest)));
   }
 
+  /** Gives the names that are given once. @throws ALREADY_EXISTS the second time */
+  async complete(id: UserId, names: ProfileChanges): Promise<Profile> {
+    const completed = await this.#profiles.findOneAndUpdate({ _id: id, first_name: null }, asUpdate(names));
+    if (completed) return this.#shown(completed);
+    await this.#document(id);
+    throw alreadyExists("Your profile is filled in already.");
+  }
+
   /** @throws ALREADY_EXISTS, FAILED_PRECONDITION */
   async update(id: UserId, { nickname, ...rest }: ProfileChanges): Promise<Profile> {
     const profile = await this.#document(id);
@@ -76,6 +90,11 @@ export class Profiles {
 
   async get(id: UserId): Promise<Profile> {
     return this.#shown(await this.#document(id));
+  }
+
+  /** @param ids at most 1000; leaves out what is not there */
+  async getAll(ids: UserId[]): Promise<Profile[]> {
+    return (await this.#profiles.findByIds(ids)).map((row) => this.#shown(row));
   }
 
   async exists(id: UserId): Promise<boolean> {
@@ -138,9 +157,10 @@ export class Profiles {
     return profile;
   }
 
-  async #insertOrFind(id: UserId): Promise<ProfileDocument> {
+  async #insertOrFind(id: UserId, display_name: string | undefined): Promise<ProfileDocument> {
+    const named = display_name === undefined ? {} : { display_name };
     try {
-      return await this.#profiles.insert({ _id: id, created_at: Date.now() });
+      return await this.#profiles.insert({ _id: id, created_at: Date.now(), ...named });
     } catch (error) {
       if (!(error instanceof DuplicateKey)) throw error;
       return this.#document(id);

@@ -1,7 +1,7 @@
 /** Profiles: how users show themselves to others. */
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
-import { pageParams } from "../../lib/cursors.ts";
+import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
 import { PhotoIdSchema, UserIdSchema } from "../../lib/ids.ts";
 import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
 import { Photo, UploadSchema } from "../photo/photo.contract.ts";
@@ -11,11 +11,14 @@ export const NicknameSchema = z
   .string()
   .regex(/^[a-z0-9_]{3,20}$/, "must be 3 to 20 small letters, digits or _");
 
+/** Free text. */
+export const DisplayName = z.string().trim().min(1).max(64);
+
 const name = z.string().trim().min(1).max(64);
 
 const editable = {
   nickname: NicknameSchema,
-  display_name: z.string().trim().min(1).max(64),
+  display_name: DisplayName,
   bio: z.string().max(500),
   avatar_url: z.url({ protocol: /^https?$/ }).max(2048),
   first_name: name,
@@ -75,6 +78,17 @@ export const usersContract = defineContract({
     params: changes.extend({ nickname: NicknameSchema }).strict(),
     result: Profile,
   },
+  /** The names that one gives once; ALREADY_EXISTS from then on. */
+  "v1.users.completeProfile": {
+    audience: "user",
+    params: z.strictObject({
+      first_name: editable.first_name,
+      last_name: editable.last_name,
+      gender: editable.gender,
+      birthday: editable.birthday,
+    }),
+    result: Profile,
+  },
   "v1.users.updateProfile": {
     audience: "user",
     params: clearable
@@ -122,11 +136,22 @@ export const usersContract = defineContract({
     params: z.strictObject({ id: UserIdSchema }),
     result: Profile,
   },
+  /** As `readProfile`, of many at once; leaves out what is not there. */
+  "v1.users.readProfiles": {
+    audience: "services",
+    idempotent: true,
+    params: z.strictObject({ ids: z.array(UserIdSchema).max(MAX_LIMIT) }),
+    result: z.object({ profiles: z.array(Profile) }),
+  },
   /** With the account that is being made; ALREADY_EXISTS when the nickname is taken, and then nothing is kept. */
   "v1.users.prepareProfile": {
     audience: "services",
     idempotent: true,
-    params: z.strictObject({ user_id: UserIdSchema, nickname: NicknameSchema.optional() }),
+    params: z.strictObject({
+      user_id: UserIdSchema,
+      nickname: NicknameSchema.optional(),
+      display_name: DisplayName.optional(),
+    }),
     result: z.null(),
   },
   "v1.users.deleteProfile": {
@@ -154,7 +179,7 @@ export const usersContract = defineContract({
     audience: "user",
     idempotent: true,
     params: z.strictObject({}),
-    result: z.null(),
+    result: z.object({ photo_id: PhotoIdSchema }),
   },
   /** Whether a photo is the user's avatar. */
   "v1.users.holdsImage": {

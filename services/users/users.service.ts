@@ -57,6 +57,12 @@ export default defineService<UsersService>({
         await forgetProfile(this.broker, id);
         return profile;
       },
+      async "v1.users.completeProfile"(ctx) {
+        const { id } = callerOf(ctx);
+        const profile = await this.profiles.complete(id, ctx.params);
+        await forgetProfile(this.broker, id);
+        return profile;
+      },
       async "v1.users.updateProfile"(ctx) {
         const { id } = callerOf(ctx);
         const profile = await this.profiles.update(id, ctx.params);
@@ -77,6 +83,9 @@ export default defineService<UsersService>({
       "v1.users.readProfile"(ctx) {
         return this.profiles.get(ctx.params.id);
       },
+      async "v1.users.readProfiles"(ctx) {
+        return { profiles: await this.profiles.getAll(ctx.params.ids) };
+      },
       async "v1.users.getMe"(ctx) {
         const [profile, account] = await Promise.all([
           this.profiles.get(callerOf(ctx).id),
@@ -93,7 +102,8 @@ export default defineService<UsersService>({
         return this.profiles.list({ limit, cursor, hiddenAmong: hiddenAmong(ctx) });
       },
       async "v1.users.prepareProfile"(ctx) {
-        await this.profiles.prepare(ctx.params.user_id, ctx.params.nickname);
+        const { user_id, ...profile } = ctx.params;
+        await this.profiles.prepare(user_id, profile);
         return null;
       },
       async "v1.users.deleteProfile"(ctx) {
@@ -116,8 +126,7 @@ export default defineService<UsersService>({
         return photo;
       },
       async "v1.users.removeAvatar"(ctx) {
-        await this.avatars.remove(callerOf(ctx).id);
-        return null;
+        return { photo_id: await this.avatars.remove(callerOf(ctx).id) };
       },
       async "v1.users.holdsImage"(ctx) {
         return { holds: await this.avatars.holds(ctx.params.user_id, ctx.params.photo_id) };

@@ -60,13 +60,18 @@ export class Cluster {
   }
 
   /** Starts one more node, and does not wait until it is ready. */
-  async add(name: string, services: string[], env: Record<string, string> = {}): Promise<Veche> {
+  async add(
+    name: string,
+    services: string[],
+    env: Record<string, string> = {},
+    program = this.#options.program,
+  ): Promise<Veche> {
     if (this.#nodes.has(name)) throw new Error(`there is a node ${name} already`);
     const node = await startVeche({
       name,
       services,
       directory: this.directory,
-      program: this.#options.program,
+      program,
       env: {
         NATS_URL: this.nats.url,
         REDIS_URL: this.redis.url,

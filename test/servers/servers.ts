@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import mongoose from "mongoose";
+import { freePort } from "./ports.ts";
 import { answersWith, type ServerHandle, type ServerOptions, startServer } from "./server.ts";
 
 export type { ServerHandle, ServerOptions } from "./server.ts";
@@ -10,10 +11,17 @@ export type { ServerHandle, ServerOptions } from "./server.ts";
 export interface NatsOptions extends ServerOptions {
   user?: string;
   password?: string;
+  /** More arguments of the program. */
+  args?: string[];
 }
 
 /** NATS with JetStream, its streams in files. */
-export function startNats({ directory, user, password = "" }: NatsOptions = {}): Promise<ServerHandle> {
+export function startNats({
+  directory,
+  user,
+  password = "",
+  args = [],
+}: NatsOptions = {}): Promise<ServerHandle> {
   const credentials =
     user === undefined ? "" : `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`;
   // The name tells our server from another one that took the port.
@@ -26,20 +34,35 @@ export function startNats({ directory, user, password = "" }: NatsOptions = {}):
     args: (port, data) => [
       ...["-a", "127.0.0.1", "-p", String(port), "-n", id, "-js", "-sd", data],
       ...(user === undefined ? [] : ["--user", user, "--pass", password]),
+      ...args,
     ],
     url: (port) => `nats://${credentials}127.0.0.1:${port}`,
     answers: (port) => answersWith(greeting, port),
   });
 }
 
+/** Three servers that keep streams together. */
+export async function startNatsCluster(): Promise<{ servers: ServerHandle[]; url: string }> {
+  const ports = [await freePort(), await freePort(), await freePort()];
+  const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
+  const servers = await Promise.all(
+    routes.map((route) =>
+      startNats({ args: ["--cluster_name", "test", "--cluster", route, "--routes", routes.join()] }),
+    ),
+  );
+  return { servers, url: servers.map(({ url }) => url).join() };
+}
+
 export interface RedisOptions extends ServerOptions {
   password?: string;
+  /** More arguments of the program. */
+  args?: string[];
   /** Whether the data outlive a kill; by default Redis forgets them. */
   persistent?: boolean;
 }
 
 export function startRedis(options: RedisOptions = {}): Promise<ServerHandle> {
-  const { directory, password, persistent = false } = options;
+  const { directory, password, persistent = false, args = [] } = options;
   const credentials = password === undefined ? "" : `:${encodeURIComponent(password)}@`;
   const login = password === undefined ? "" : `AUTH ${password}\r\n`;
   return startServer({
@@ -50,6 +73,7 @@ export function startRedis(options: RedisOptions = {}): Promise<ServerHandle> {
       ...["--bind", "127.0.0.1", "--port", String(port), "--dir", data, "--save", ""],
       ...(persistent ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"]),
       ...(password === undefined ? [] : ["--requirepass", password]),
+      ...args,
     ],
     url: (port) => `redis://${credentials}127.0.0.1:${port}`,
     answers: (port, { pid }) =>

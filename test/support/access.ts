@@ -29,15 +29,15 @@ export interface Entry {
 }
 
 /** Serves callers without a token. */
-const open = (_why: string): Entry => ({ kind: "open" });
+export const open = (_why: string): Entry => ({ kind: "open" });
 /** Has no resource of another: whom it concerns is the caller. */
-const own = (_why: string, body?: Entry["body"], params?: Entry["params"]): Entry => ({
+export const own = (_why: string, body?: Entry["body"], params?: Entry["params"]): Entry => ({
   ...{ kind: "own", body, params },
 });
 /** Everybody who is signed in may. */
-const shared = (_why: string, params?: Entry["params"]): Entry => ({ kind: "shared", params });
+export const shared = (_why: string, params?: Entry["params"]): Entry => ({ kind: "shared", params });
 /** Refuses Eve what is Ann's. */
-const foreign = (status: 403 | 404, more: Pick<Entry, "params" | "body">): Entry => ({
+export const foreign = (status: 403 | 404, more: Pick<Entry, "params" | "body">): Entry => ({
   ...{ kind: "foreign", status },
   ...more,
 });

@@ -44,12 +44,18 @@ export async function request<T = Record<string, unknown>>(
   if (streams) await answer.body?.cancel();
   const text = streams ? "" : await answer.text();
   const { status, headers: answered } = answer;
-  const parsed: unknown = text === "" ? null : JSON.parse(text);
+  const parsed = parsedBody(answer.headers.get("content-type"), text);
   if (path.startsWith("/v1/")) {
     await expectDocumented(baseUrl, method, path, { status, headers: answered, body: parsed });
   }
   return { status, headers: answered, body: parsed as T };
 }
+
+/** Some of the older dialects say in plain text what is wrong. */
+const parsedBody = (type: string | null | undefined, text: string): unknown => {
+  if (text === "") return null;
+  return type?.startsWith("text/plain") ? text : JSON.parse(text);
+};
 
 /** It has no end, or is no text: that it began is the answer. */
 const isStream = (type: string | null | undefined) => /^(text\/event-stream|image\/)/.test(type ?? "");
@@ -96,7 +102,10 @@ export async function requestVerbatim(
         return resolve({ status, headers: answered, body: null });
       }
       textOf(answer)
-        .then((text) => resolve({ status, headers: answered, body: text === "" ? null : JSON.parse(text) }))
+        .then((text) => {
+          const body = parsedBody(answered["content-type"], text) as Received["body"];
+          resolve({ status, headers: answered, body });
+        })
         .catch(reject);
     });
     outgoing.on("error", reject).end(body);

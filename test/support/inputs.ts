@@ -16,7 +16,9 @@ export function allowed(name: string, schema: Schema): fc.Arbitrary<unknown> {
   if (type === "boolean") return fc.boolean();
   if (type === "null") return fc.constant(null);
   if (type === "integer" || type === "number") {
-    return fc.integer({ min: Number(minimum), max: Math.min(Number(maximum), 2 ** 31 - 1) });
+    const drawn = fc.integer({ min: Number(minimum), max: Math.min(Number(maximum), 2 ** 31 - 1) });
+    if (known[name] === undefined) return drawn;
+    return fc.oneof({ arbitrary: fc.nat().map((n) => Number(pick(name, n)) || 0), weight: 3 }, drawn);
   }
   const drawn = () => {
     if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));

@@ -1,6 +1,7 @@
 // Holds the answers of `/v1` against the OpenAPI document that the same server serves.
 import type { ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { DIALECTS } from "../../lib/dialects.ts";
 
 export interface Schema {
   [keyword: string]: unknown;
@@ -27,6 +28,7 @@ interface ResponseObject {
 
 interface OperationObject {
   operationId: string;
+  tags: string[];
   security: object[];
   parameters?: Parameter[];
   requestBody?: { content: Content };
@@ -45,6 +47,10 @@ export interface Operation {
   method: string;
   path: string;
   open: boolean;
+  /** The older dialect that it is of; undefined of `/v1`. */
+  dialect: string | undefined;
+  /** Whether a cookie can stand for the token. */
+  cookie: boolean;
   parameters: Parameter[];
   /** Of a JSON body; undefined where the route takes none. */
   body: Schema | undefined;
@@ -69,15 +75,19 @@ const PROBLEM_TYPE = "application/problem+json";
 
 export function operationsOf({ paths }: OpenApi): Operation[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { security, parameters = [], requestBody, responses }]) => {
+    Object.entries(methods).map(([method, { tags, security, parameters = [], requestBody, responses }]) => {
       const { schema, example } = requestBody?.content[JSON_TYPE] ?? {};
+      // Of a path that several dialects have, what the first of them takes.
+      const [body = schema] = (schema?.anyOf ?? []) as Schema[];
       return {
         key: `${method.toUpperCase()} ${path}`,
         method: method.toUpperCase(),
         path,
-        open: security.length === 0,
+        open: security.length === 0 || security.some((way) => Object.keys(way).length === 0),
+        dialect: tags.find((tag) => (DIALECTS as readonly string[]).includes(tag)),
+        cookie: security.some((way) => "cookie" in way),
         parameters,
-        body: schema,
+        body,
         form: requestBody?.content["multipart/form-data"]?.schema,
         example,
         responses,
@@ -243,8 +253,10 @@ const withLocalRefs = (schema: Schema): Schema =>
 const patternOf = (path: string): RegExp =>
   new RegExp(`^${path.replaceAll(/[.*+?^$()|[\]\\]/g, "\\$&").replaceAll(/\{[^}]+\}/g, "[^/]*")}$`);
 
-export async function fetchDocument(baseUrl: string): Promise<OpenApi> {
-  const answer = await fetch(`${baseUrl}/openapi.json`, { signal: AbortSignal.timeout(20_000) });
+/** @param dialect one of the older ones, alone; else all there is */
+export async function fetchDocument(baseUrl: string, dialect?: string): Promise<OpenApi> {
+  const query = dialect === undefined ? "" : `?dialect=${dialect}`;
+  const answer = await fetch(`${baseUrl}/openapi.json${query}`, { signal: AbortSignal.timeout(20_000) });
   if (answer.status !== 200) throw new Error(`/openapi.json answered ${answer.status}`);
   return (await answer.json()) as OpenApi;
 }
@@ -252,12 +264,19 @@ export async function fetchDocument(baseUrl: string): Promise<OpenApi> {
 const checks = new Map<string, Promise<AnswerCheck>>();
 
 /** @throws Error that says what in an answer is not as the server's own document says */
-export async function expectDocumented(baseUrl: string, method: string, target: string, answer: Checkable) {
-  let check = checks.get(baseUrl);
+export async function expectDocumented(
+  baseUrl: string,
+  method: string,
+  target: string,
+  answer: Checkable,
+  dialect?: string,
+) {
+  const key = `${baseUrl} ${dialect}`;
+  let check = checks.get(key);
   if (!check) {
-    check = fetchDocument(baseUrl).then((document) => new AnswerCheck(document));
-    checks.set(baseUrl, check);
-    check.catch(() => checks.delete(baseUrl));
+    check = fetchDocument(baseUrl, dialect).then((document) => new AnswerCheck(document));
+    checks.set(key, check);
+    check.catch(() => checks.delete(key));
   }
   const faults = await check.then(
     (known) => known.faultsOf(method, target, answer),

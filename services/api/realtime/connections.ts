@@ -18,12 +18,15 @@ export class Connections {
   readonly #open = new Map<LiveClient, UserId | undefined>();
   readonly #perUser = new Map<UserId, { connections: LiveClient[]; subject: BusSubscription }>();
   readonly #bus: Pick<RealtimeBus, "subscribe">;
+  readonly #changed: (open: number) => void;
   readonly #heartbeat: NodeJS.Timeout;
   readonly #deadlines: NodeJS.Timeout;
   #drained: (() => void) | undefined;
 
-  constructor(limits: Limits, bus: Pick<RealtimeBus, "subscribe">) {
+  /** @param changed called with how many are open, whenever that changes */
+  constructor(limits: Limits, bus: Pick<RealtimeBus, "subscribe">, changed: (open: number) => void) {
     this.#bus = bus;
+    this.#changed = changed;
     this.#limits = limits;
     this.#heartbeat = setInterval(() => {
       for (const connection of this.#open.keys()) connection.beat();
@@ -41,6 +44,7 @@ export class Connections {
   /** Is to be removed when it has ended. */
   add(connection: LiveClient): void {
     this.#open.set(connection, undefined);
+    this.#changed(this.#open.size);
   }
 
   admit(connection: LiveClient, user: UserId): boolean {
@@ -54,6 +58,7 @@ export class Connections {
   remove(connection: LiveClient): void {
     const user = this.#open.get(connection);
     this.#open.delete(connection);
+    this.#changed(this.#open.size);
     if (user !== undefined) {
       const own = this.#perUser.get(user);
       own?.connections.splice(own.connections.indexOf(connection), 1);

@@ -62,3 +62,18 @@ test("a frame that fails on our side is logged under the id that its client is t
   const line = logged.find((each) => JSON.stringify(each).includes(String(refusal.request_id)));
   expect(JSON.stringify(line)).toContain("the secret cause");
 });
+
+test("how many connections are open is a metric", async () => {
+  await start();
+  const open = () => {
+    const [counted] = chat.broker.metrics.getMetric("veche.realtime.connections")?.snapshot() ?? [];
+    return (counted as { value?: number } | undefined)?.value;
+  };
+  expect(open()).toBe(0);
+  const [a, b] = [somebody(), somebody()];
+  const first = await Socket.signedIn(chat.broker, a);
+  await Socket.signedIn(chat.broker, b);
+  expect(open()).toBe(2);
+  first.raw.close();
+  await eventually(() => open() === 1);
+});

@@ -102,7 +102,7 @@ export const gatewayFrames = {
     })
     .describe("Nothing more comes: it was asked for, the user is no longer a member, or the room is gone"),
   ack: z
-    .object({ op: z.literal("ack"), nonce: Nonce, seq, sent_at_unix_ms: z.int() })
+    .object({ op: z.literal("ack"), conversation: id, nonce: Nonce, seq, sent_at_unix_ms: z.int() })
     .describe("The message is kept"),
   pong: z.object({ op: z.literal("pong") }).describe("The answer to a ping"),
   session_revoked: z
@@ -139,8 +139,11 @@ export const subscribedFrame = (id: ConversationId, seq: number): string =>
 export const unsubscribedFrame = (id: ConversationId, ended = false): string =>
   encoded({ op: "unsubscribed", conversation: id, ...(ended ? { ended } : {}) });
 
-export const ackFrame = (nonce: string, seq: number, sent_at_unix_ms: number): string =>
-  encoded({ op: "ack", nonce, seq, sent_at_unix_ms });
+export const ackFrame = (
+  conversation: ConversationId,
+  nonce: string,
+  { seq, sent_at_unix_ms }: { seq: number; sent_at_unix_ms: number },
+): string => encoded({ op: "ack", conversation, nonce, seq, sent_at_unix_ms });
 
 export const PONG = encoded({ op: "pong" });
 export const SESSION_REVOKED = encoded({ op: "session_revoked" });

@@ -1,10 +1,9 @@
-/** The messages that one connection sends: within a conversation one after the other, in the order they came. */
+/** What one connection sends: within a conversation, or another queue, one after the other, in the order it came. */
 import { resourceExhausted } from "../../../lib/errors.ts";
-import type { ConversationId } from "../../../lib/ids.ts";
 
 export class Outbox {
   readonly #limit: number;
-  readonly #last = new Map<ConversationId, Promise<void>>();
+  readonly #last = new Map<string, Promise<void>>();
   #pending = 0;
 
   /** @param limit of sends that are not done yet */
@@ -13,18 +12,19 @@ export class Outbox {
   }
 
   /**
+   * @param queue usually a conversation's id
    * @param send must not reject
    * @throws RESOURCE_EXHAUSTED
    */
-  add(conversation: ConversationId, send: () => Promise<void>): void {
+  add(queue: string, send: () => Promise<void>): void {
     if (this.#pending >= this.#limit)
       throw resourceExhausted("Wait for acknowledgements before sending more.", 1);
     this.#pending += 1;
-    const sent = (this.#last.get(conversation) ?? Promise.resolve()).then(send).then(() => {
+    const sent = (this.#last.get(queue) ?? Promise.resolve()).then(send).then(() => {
       this.#pending -= 1;
-      if (this.#last.get(conversation) === sent) this.#last.delete(conversation);
+      if (this.#last.get(queue) === sent) this.#last.delete(queue);
     });
-    this.#last.set(conversation, sent);
+    this.#last.set(queue, sent);
   }
 
   /** Until nothing is under way. */

@@ -59,7 +59,8 @@ describe("a conversation", () => {
     }
     a.push({ op: "send", conversation: id, text: "Hello, Bob", nonce: "n-1" });
     const ack = await a.got("ack");
-    expect(ack).toEqual({ op: "ack", nonce: "n-1", seq: 1, sent_at_unix_ms: expect.any(Number) });
+    const acknowledged = { op: "ack", conversation: id, nonce: "n-1", seq: 1 };
+    expect(ack).toEqual({ ...acknowledged, sent_at_unix_ms: expect.any(Number) });
     const message = {
       op: "message",
       id: `${id}.0000000000000001`,

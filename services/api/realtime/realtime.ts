@@ -3,20 +3,30 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Service, ServiceSchema } from "moleculer";
 import type { WebSocket } from "ws";
+import type { Dialect } from "../../../lib/dialects.ts";
 import { unavailable } from "../../../lib/errors.ts";
 import { type RealtimeBus, realtimeBus } from "../../../mixins/realtime-bus/realtime-bus.ts";
 import { runtimeOf } from "../../../mixins/runtime.ts";
+import {
+  CHAT_SERVER_SOCKET,
+  ChatServerSocket,
+  refusalInChatServer,
+  tokenOfRequest,
+} from "../dialects/chat-server-socket.ts";
 import type { Gateway } from "../gateway.ts";
+import { rawAnswer } from "../problem.ts";
 import { Connection } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { EventStream, type StreamRequest } from "./event-stream.ts";
 import { Feeds } from "./feeds.ts";
 import type { Host } from "./host.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import { openDoor, tokenOfQuery } from "./upgrade.ts";
+import { Typing } from "./typing.ts";
+import { type Entrance, openDoor, tokenOfQuery } from "./upgrade.ts";
 import { WriteTurn } from "./write-turn.ts";
 
 const PATH = "/v1/ws";
+const OPEN = { name: "veche.realtime.connections" };
 
 /** A service with the mixin. It has `server` and `gateway` from `created` on. */
 export interface RealtimeService extends Service {
@@ -52,24 +62,27 @@ export class Realtime {
   constructor(service: RealtimeService, limits: Limits) {
     const { authentication, revocations, config } = service.gateway;
     this.#service = service;
-    this.connections = new Connections(limits, service.bus);
+    const { metrics } = service.broker;
+    metrics.register({ ...OPEN, type: "gauge", description: "WebSockets and event streams that are open" });
+    metrics.set(OPEN.name, 0);
+    this.connections = new Connections(limits, service.bus, (open) => metrics.set(OPEN.name, open));
     this.feeds = new Feeds(service.broker, service.bus, limits.tailCheckMs);
     this.#host = {
       broker: service.broker,
       feeds: this.feeds,
       limits,
       turn: new WriteTurn(),
+      typing: new Typing(),
       checkToken: (token) => authentication.ofToken(token),
       admit: (connection, user) => this.connections.admit(connection, user),
       ended: (connection) => this.connections.remove(connection),
     };
     this.#stopListening = revocations.onRevoked((sessions) => this.connections.revoke(sessions));
     openDoor(service.server, {
-      path: PATH,
+      entrances: this.#entrances(config.API_DIALECTS),
       origins: config.CORS_ORIGIN,
       limits,
       closed: () => this.#closing !== undefined,
-      accept: (socket, tcp, req) => this.#accept(socket, tcp, req),
     });
   }
 
@@ -89,6 +102,24 @@ export class Realtime {
     this.connections.add(stream);
     res.on("close", () => this.connections.remove(stream));
     await stream.start(wanted);
+  }
+
+  #entrances(dialects: readonly Dialect[]): ReadonlyMap<string, Entrance> {
+    const entrances = new Map<string, Entrance>([
+      [PATH, { accept: (socket, tcp, req) => this.#accept(socket, tcp, req), refusal: rawAnswer }],
+    ]);
+    if (dialects.includes("chat-server")) {
+      entrances.set(CHAT_SERVER_SOCKET, {
+        check: (req) => tokenOfRequest(req, this.#service.gateway.authentication),
+        accept: (socket, tcp, _req, checked) => {
+          const connection = new ChatServerSocket(socket, tcp, this.#host);
+          this.connections.add(connection);
+          if (checked) connection.enter(checked);
+        },
+        refusal: refusalInChatServer,
+      });
+    }
+    return entrances;
   }
 
   #accept(socket: WebSocket, tcp: Duplex, req: IncomingMessage): void {

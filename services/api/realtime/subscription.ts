@@ -20,7 +20,6 @@ import type { HeldFeed } from "./feeds.ts";
 
 /** The log is behind what was noted or published: it will be there shortly. */
 const EMPTY_PAGE_PAUSE_MS = 20;
-const TYPING_EVERY_MS = 1_000;
 /** Together a few seconds. */
 const MAX_EMPTY_PAGES = 200;
 
@@ -49,7 +48,6 @@ export class Subscription implements Reader {
   readonly #onClosed: () => void;
   #tail = 0;
   #emptyPages = 0;
-  #typedAt = Number.NEGATIVE_INFINITY;
   #ended = false;
   #authorized = false;
 
@@ -100,14 +98,6 @@ export class Subscription implements Reader {
   /** Whether the user was found to be one who may read, and so may be heard. */
   get authorized(): boolean {
     return this.#authorized && !this.#ended;
-  }
-
-  /** Whether others are to be told that the user types: once in a while is enough, whatever the client sends. */
-  typesAgain(): boolean {
-    const now = performance.now();
-    if (now - this.#typedAt < TYPING_EVERY_MS) return false;
-    this.#typedAt = now;
-    return true;
   }
 
   end(): void {

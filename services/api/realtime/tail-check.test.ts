@@ -62,9 +62,11 @@ describe("in a gateway", () => {
     await b.got("message");
     const before = b.frames.length;
     const made = callsOf(chat.broker, "v1.chat.compareTails");
+    // A check may have come between that message's write and its publication.
+    const read = callsOf(chat.broker, "v1.chat.readEntries");
     await eventually(() => callsOf(chat.broker, "v1.chat.compareTails") >= made + 3);
     expect(b.frames).toHaveLength(before);
-    expect(callsOf(chat.broker, "v1.chat.readEntries")).toBe(0);
+    expect(callsOf(chat.broker, "v1.chat.readEntries")).toBe(read);
     b.push({ op: "unsubscribe", conversation: id });
     await b.got("unsubscribed");
     await eventually(() => gatewayOf(chat.broker).realtime.feeds.size === 0);

@@ -2,19 +2,29 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { CheckedToken } from "../../../lib/access-tokens.ts";
 import { notFound, permissionDenied, unavailable } from "../../../lib/errors.ts";
 import { rawAnswer } from "../problem.ts";
 import type { Limits } from "./limits.ts";
 
+/** What is behind one path. */
+export interface Entrance {
+  /** Whose token a request must bring, where it must. @throws UNAUTHENTICATED, UNAVAILABLE: then nothing is opened */
+  check?(req: IncomingMessage): CheckedToken;
+  /** @param tcp what the socket was made of. @param checked what `check` answered */
+  accept(socket: WebSocket, tcp: Duplex, req: IncomingMessage, checked: CheckedToken | undefined): void;
+  /** The answer to a request that is refused. */
+  refusal(error: unknown): string;
+}
+
 export interface Door {
-  path: string;
+  /** By their paths. */
+  entrances: ReadonlyMap<string, Entrance>;
   /** Origins whose pages may connect, beside those of the gateway's own host. */
   origins: readonly string[];
   limits: Limits;
   /** Whether new connections are sent elsewhere. */
   closed(): boolean;
-  /** @param tcp what the socket was made of */
-  accept(socket: WebSocket, tcp: Duplex, req: IncomingMessage): void;
 }
 
 /** Node 24 asks it, before anything else, whether a request with an `Upgrade` header is one to the server. */
@@ -44,9 +54,15 @@ export function openDoor(server: Server, door: Door): void {
     headers.upgrade?.toLowerCase() === "websocket";
   server.on("upgrade", (req, socket, head) => {
     socket.on("error", destroy);
-    const refusal = refusalOf(req, door);
-    if (refusal) refuse(socket, refusal);
-    else sockets.handleUpgrade(req, socket, head, (opened) => door.accept(opened, socket, req));
+    const entrance = door.entrances.get(URL.parse(req.url ?? "", "ws://gateway")?.pathname ?? "");
+    try {
+      if (!entrance) throw notFound("There is nothing at this path.");
+      assertMayCome(req, door);
+      const checked = entrance.check?.(req);
+      sockets.handleUpgrade(req, socket, head, (opened) => entrance.accept(opened, socket, req, checked));
+    } catch (error) {
+      refuse(socket, entrance ? entrance.refusal(error) : rawAnswer(error));
+    }
   });
 }
 
@@ -59,11 +75,9 @@ function destroy(this: Duplex): void {
 export const tokenOfQuery = ({ url = "" }: IncomingMessage): string | undefined =>
   URL.parse(url, "ws://gateway")?.searchParams.get("access_token") ?? undefined;
 
-function refusalOf(req: IncomingMessage, { path, origins, closed }: Door): Error | undefined {
-  if (URL.parse(req.url ?? "", "ws://gateway")?.pathname !== path)
-    return notFound("There is nothing at this path.");
-  if (!mayCome(req, origins)) return permissionDenied("Pages of this origin may not connect.");
-  return closed() ? unavailable("This gateway is going away.") : undefined;
+function assertMayCome(req: IncomingMessage, { origins, closed }: Door): void {
+  if (!mayCome(req, origins)) throw permissionDenied("Pages of this origin may not connect.");
+  if (closed()) throw unavailable("This gateway is going away.");
 }
 
 /** Browsers send `Origin`, and let any page open a WebSocket anywhere: it is for the server to refuse. */
@@ -72,9 +86,9 @@ function mayCome({ headers: { origin, host } }: IncomingMessage, origins: readon
   return URL.parse(origin)?.host === host;
 }
 
-function refuse(socket: Duplex, error: Error): void {
+function refuse(socket: Duplex, answer: string): void {
   // A client that keeps its half open would hold the socket for ever: an upgraded one has no timeout of the server's.
   socket.once("finish", () => socket.destroy());
   setTimeout(() => socket.destroy(), REFUSAL_MS).unref();
-  socket.end(rawAnswer(error));
+  socket.end(answer);
 }

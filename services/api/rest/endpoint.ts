@@ -27,7 +27,7 @@ type RealtimeOf = () => Pick<Realtime, "stream"> | undefined;
 
 const MAX_DEVICE = 256;
 /** Of the request's deadline. A body that takes longer is the client's slowness (408), not ours (504). */
-const BODY_SHARE = 0.8;
+export const BODY_SHARE = 0.8;
 
 /** `"GET /v1/chats/:id": …` for moleculer-web. */
 export const restAliases = (routes: readonly Route[], gateway: Gateway, realtime: RealtimeOf) =>
@@ -52,8 +52,7 @@ function endpoint(route: Route, gateway: Gateway, realtime: RealtimeOf) {
         ? undefined
         : gateway.authentication.ofHeader(req.headers.authorization);
     if (checked) ctx.meta.user = checked.caller;
-    ctx.meta.address = gateway.clientAddress(req);
-    ctx.meta.device = req.headers["user-agent"]?.slice(0, MAX_DEVICE) ?? "";
+    noteOrigin(req, gateway);
     const sources = { path: req.$params.params, query: queryOf(req.originalUrl), body: undefined };
     // What is wrong with path and query is said before the file comes.
     if (route.file) readParams(sources);
@@ -88,6 +87,13 @@ function endpoint(route: Route, gateway: Gateway, realtime: RealtimeOf) {
   };
 }
 
+/** Where a request comes from, for the guard and for the list of sessions. */
+export function noteOrigin(req: RoutedRequest, gateway: Pick<Gateway, "clientAddress">): void {
+  const { meta } = req.$ctx;
+  meta.address = gateway.clientAddress(req);
+  meta.device = req.headers["user-agent"]?.slice(0, MAX_DEVICE) ?? "";
+}
+
 /** Then its action checks the signature, which stands for a token. */
 const isSigned = ({ bytes }: Route, { headers, originalUrl }: RoutedRequest): boolean =>
   bytes === true && headers.authorization === undefined && /[?&]sig=/.test(originalUrl);
@@ -117,8 +123,12 @@ function answer(route: Route, res: ServerResponse, result: unknown): void {
     sendWithOthers(res);
     return;
   }
-  const body = JSON.stringify(result);
-  res.writeHead(route.status, {
+  sendJson(res, route.status, result);
+}
+
+export function sendJson(res: ServerResponse, status: number, value: unknown): void {
+  const body = JSON.stringify(value);
+  res.writeHead(status, {
     "Content-Type": "application/json; charset=utf-8",
     "Cache-Control": "no-store",
     "Content-Length": Buffer.byteLength(body),
@@ -134,7 +144,8 @@ const sendWithOthers = (res: ServerResponse, body?: string): void => {
   setImmediate(() => res.end(body));
 };
 
-function queryOf(url: string): string {
+/** What follows the `?` of a URL. */
+export function queryOf(url: string): string {
   const at = url.indexOf("?");
   return at < 0 ? "" : url.slice(at + 1);
 }

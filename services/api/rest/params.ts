@@ -4,7 +4,7 @@ import { type FieldError, invalidArgument } from "../../../lib/errors.ts";
 import { type FileInput, namesInPath, type Route } from "./route.ts";
 
 type Params = Record<string, unknown>;
-type Type = "integer" | "number" | "boolean" | "string";
+export type Type = "integer" | "number" | "boolean" | "string";
 
 /** What of a request the params come from. */
 export interface Sources {
@@ -42,7 +42,7 @@ export function paramsReader(route: Route): (sources: Sources) => Params {
 }
 
 /** The fields of a contract's params, and of what type they are, as its JSON schema tells. */
-function fieldTypes(params: z.ZodType): Map<string, Type> {
+export function fieldTypes(params: z.ZodType): Map<string, Type> {
   const { properties = {} } = z.toJSONSchema(params, { io: "input", unrepresentable: "any" });
   return new Map(
     Object.entries(properties).map(([name, schema]) => {
@@ -97,13 +97,13 @@ function readForm(
 }
 
 /** What is not of the type stays as it came, for the contract to refuse. */
-function coerce(text: string, type: Type): unknown {
+export function coerce(text: string, type: Type): unknown {
   if (type === "boolean") return text === "true" || (text === "false" ? false : text);
   if (type === "string") return text;
   return /^-?[0-9]{1,20}(\.[0-9]{1,20})?$/.test(text) ? Number(text) : text;
 }
 
-function decode(text: string): string {
+export function decode(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll("+", " "));
   } catch {

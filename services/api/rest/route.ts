@@ -17,6 +17,8 @@ export interface FileInput {
   param: string;
   /** Then the other fields may come as JSON too. */
   optional?: boolean;
+  /** What the image may be. Default: whatever is taken. */
+  formats?: readonly ("jpeg" | "png")[];
 }
 
 interface RouteSpec<N extends ActionName> {

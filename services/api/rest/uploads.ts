@@ -19,17 +19,20 @@ class Upload implements FileSink {
   #aborted = false;
   readonly #ctx: Context<unknown, Meta>;
   readonly #timeout: number;
+  readonly #formats: FileInput["formats"];
   #seq = 0;
 
   /** @param timeout milliseconds for each step */
-  constructor(ctx: Context<unknown, Meta>, timeout: number) {
+  constructor(ctx: Context<unknown, Meta>, timeout: number, formats: FileInput["formats"]) {
     this.#ctx = ctx;
+    this.#formats = formats;
     this.#timeout = timeout;
   }
 
   async begin(): Promise<void> {
     await this.#ask(async () => {
-      const { upload } = await call(this.#ctx, "v1.photo.beginUpload", {}, { timeout: this.#timeout });
+      const wanted = this.#formats ? { formats: [...this.#formats] } : {};
+      const { upload } = await call(this.#ctx, "v1.photo.beginUpload", wanted, { timeout: this.#timeout });
       this.id = upload;
     });
   }
@@ -69,14 +72,14 @@ class Upload implements FileSink {
 export async function withUpload<T>(
   req: RoutedRequest,
   { config }: Pick<Gateway, "config">,
-  { field }: FileInput,
+  { field, formats }: Pick<FileInput, "field" | "formats">,
   use: (form: NonNullable<Sources["form"]>) => Promise<T>,
 ): Promise<T> {
   const ctx = req.$ctx;
   const { UPLOAD_TIMEOUT_MS, PHOTO_MAX_BYTES, REQUEST_TIMEOUT_MS } = config;
   // Longer than other requests get: it arrives at the client's pace, and is then decoded.
   ctx.options.timeout = UPLOAD_TIMEOUT_MS + KEEP_WITHIN_MS;
-  const upload = new Upload(ctx, REQUEST_TIMEOUT_MS);
+  const upload = new Upload(ctx, REQUEST_TIMEOUT_MS, formats);
   const limits = { maxBytes: PHOTO_MAX_BYTES, chunk: UPLOAD_CHUNK, total: UPLOAD_TIMEOUT_MS, idle: IDLE_MS };
   try {
     const { fields } = await readForm(req, field, upload, limits);

@@ -1,0 +1,9 @@
+// The image's HEALTHCHECK: ends with 0 when this container's process is alive.
+const { HEALTH_PORT, PORT = "3000" } = process.env;
+const url = `http://127.0.0.1:${HEALTH_PORT || PORT}/healthz`;
+try {
+  const { ok } = await fetch(url, { signal: AbortSignal.timeout(4_000) });
+  process.exitCode = ok ? 0 : 1;
+} catch {
+  process.exitCode = 1;
+}

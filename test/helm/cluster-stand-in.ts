@@ -1,0 +1,114 @@
+// Answers helm as an API server does that has some secrets and nothing else: enough for `lookup`.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Manifest } from "./chart.ts";
+
+/** What it knows of: plural and kind, by group. */
+const KINDS: Record<string, Record<string, string>> = {
+  v1: {
+    secrets: "Secret",
+    services: "Service",
+    serviceaccounts: "ServiceAccount",
+    persistentvolumeclaims: "PersistentVolumeClaim",
+    pods: "Pod",
+  },
+  "apps/v1": { deployments: "Deployment", statefulsets: "StatefulSet" },
+  "batch/v1": { jobs: "Job" },
+  "networking.k8s.io/v1": { networkpolicies: "NetworkPolicy" },
+  "policy/v1": { poddisruptionbudgets: "PodDisruptionBudget" },
+};
+
+const groups = Object.keys(KINDS).filter((groupVersion) => groupVersion !== "v1");
+
+const DISCOVERY: Record<string, object> = {
+  "/version": { major: "1", minor: "35", gitVersion: "v1.35.0" },
+  "/api": { kind: "APIVersions", versions: ["v1"] },
+  "/apis": {
+    ...{ kind: "APIGroupList", apiVersion: "v1" },
+    groups: groups.map((groupVersion) => ({
+      name: groupVersion.split("/")[0],
+      versions: [{ groupVersion, version: "v1" }],
+      preferredVersion: { groupVersion, version: "v1" },
+    })),
+  },
+  ...Object.fromEntries(
+    Object.entries(KINDS).map(([groupVersion, kinds]) => [
+      groupVersion === "v1" ? "/api/v1" : `/apis/${groupVersion}`,
+      {
+        ...{ kind: "APIResourceList", groupVersion },
+        resources: Object.entries(kinds).map(([name, kind]) => ({
+          name,
+          kind,
+          namespaced: true,
+          verbs: ["get"],
+        })),
+      },
+    ]),
+  ),
+};
+
+export interface StandIn {
+  /** For helm. */
+  kubeconfig: string;
+  /** From then on `lookup` finds these, as a cluster keeps them. */
+  keep(secrets: Manifest[]): void;
+  close(): void;
+}
+
+export async function standIn(): Promise<StandIn> {
+  const kept = new Map<string, object>();
+  const server = createServer((req, res) => {
+    const path = req.url?.split("?")[0] ?? "";
+    const name = /^\/api\/v1\/namespaces\/[^/]+\/secrets\/([^/]+)$/.exec(path)?.[1] ?? "";
+    const found = DISCOVERY[path] ?? kept.get(name);
+    res.writeHead(found ? 200 : 404, { "Content-Type": "application/json" });
+    res.end(
+      JSON.stringify(
+        found ?? { kind: "Status", apiVersion: "v1", status: "Failure", reason: "NotFound", code: 404 },
+      ),
+    );
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  const directory = mkdtempSync(join(tmpdir(), "veche-kubeconfig-"));
+  const kubeconfig = join(directory, "config");
+  const context = { cluster: "c", user: "u" };
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      ...{ apiVersion: "v1", kind: "Config", "current-context": "c", users: [{ name: "u", user: {} }] },
+      clusters: [{ name: "c", cluster: { server: `http://127.0.0.1:${port}` } }],
+      contexts: [{ name: "c", context }],
+    }),
+  );
+  return {
+    kubeconfig,
+    keep(secrets) {
+      for (const { metadata, stringData = {} } of secrets) {
+        const data = Object.fromEntries(
+          Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString("base64")]),
+        );
+        // As helm marks what it installs; it touches nothing else.
+        const annotations = {
+          ...metadata.annotations,
+          "meta.helm.sh/release-name": metadata.labels?.["app.kubernetes.io/instance"],
+          "meta.helm.sh/release-namespace": (metadata as { namespace?: string }).namespace,
+        };
+        kept.set(metadata.name, {
+          apiVersion: "v1",
+          kind: "Secret",
+          metadata: { ...metadata, annotations },
+          data,
+        });
+      }
+    },
+    close() {
+      server.closeAllConnections();
+      server.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}

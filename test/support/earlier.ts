@@ -1,0 +1,42 @@
+// Veche as it was some commits ago, to run beside the one of today.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const git = (...args: string[]) =>
+  execFileSync("git", args, { cwd: ROOT, encoding: "utf8", maxBuffer: 256 << 20 }).trim();
+
+/** How far it goes back at most, in commits of the first parent. */
+const BACK = 30;
+
+/**
+ * The oldest commit of late that has the services and the packages of today: with more services a gateway of today waits for one
+ * that the others have not.
+ * @returns undefined where there is no history
+ */
+export function earlierCommit(): string | undefined {
+  const alike = (commit: string) => {
+    const services = (at: string) => git("ls-tree", "--name-only", at, "services/");
+    const { dependencies } = JSON.parse(git("show", `${commit}:package.json`));
+    const now = JSON.parse(git("show", "HEAD:package.json")).dependencies;
+    return services(commit) === services("HEAD") && JSON.stringify(dependencies) === JSON.stringify(now);
+  };
+  try {
+    const [, ...before] = git("log", "--first-parent", `--max-count=${BACK}`, "--format=%H").split("\n");
+    return before.filter(alike).at(-1);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Puts the commit's tree into the folder. @returns its scripts/start.ts */
+export function checkOut(commit: string, folder: string): string {
+  if (!existsSync(folder)) {
+    mkdirSync(folder, { recursive: true });
+    const archive = execFileSync("git", ["archive", commit], { cwd: ROOT, maxBuffer: 256 << 20 });
+    execFileSync("tar", ["--extract", "--directory", folder], { input: archive });
+    symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  }
+  return join(folder, "scripts", "start.ts");
+}
