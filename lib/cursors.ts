@@ -7,6 +7,8 @@ import { z } from "zod";
 import { invalidArgument } from "./errors.ts";
 
 export const MAX_LIMIT = 100;
+/** Of one page that shows something. */
+const MAX_READS = 10;
 
 /** The parameters of every paged list. */
 export const pageParams = {
@@ -53,6 +55,38 @@ export function toPage<T>(list: string, rows: T[], limit: number, keyOf: (row: T
   const last = items.at(-1);
   const more = rows.length > limit && last !== undefined;
   return { items, next_cursor: more ? encodeCursor(list, keyOf(last)) : null };
+}
+
+interface VisibleList<T> {
+  list: string;
+  limit: number;
+  cursor?: string | undefined;
+  keyOf(row: T): string;
+  /** The rows after a key, `MAX_LIMIT` at most. */
+  read(range: { after?: string; limit: number }): Promise<T[]>;
+  /** Those of some rows that the reader may see. */
+  visible(rows: T[]): Promise<T[]>;
+}
+
+/**
+ * One page of a list of which its reader may not see all: reads on behind what is hidden. A cursor is made of a row that was shown,
+ * for it can be read, and must not name who hides. So the page may be short where much is hidden, but is never empty with more to come.
+ */
+export async function visiblePage<T>({ list, limit, cursor, keyOf, read, visible }: VisibleList<T>) {
+  const seen: T[] = [];
+  let after = cursor === undefined ? undefined : decodeCursor(list, cursor);
+  for (let reads = 1; ; reads += 1) {
+    const asked = reads === 1 ? Math.min(MAX_LIMIT, limit + 1) : MAX_LIMIT;
+    const rows = await read({ ...(after === undefined ? {} : { after }), limit: asked });
+    const last = rows.at(-1);
+    if (last !== undefined) after = keyOf(last);
+    seen.push(...(await visible(rows)));
+    if (rows.length < asked || seen.length > limit) return toPage(list, seen, limit, keyOf);
+    const shown = seen.at(-1);
+    if (reads >= MAX_READS && shown !== undefined) {
+      return { items: seen, next_cursor: encodeCursor(list, keyOf(shown)) };
+    }
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { unavailable } from "../lib/errors.ts";
 import type { Collection, Document } from "../mixins/collection/collection.ts";
+import type { Deletions } from "../services/auth/deletion.ts";
 import { eventually } from "./servers/eventually.ts";
 import { type Embedded, startEmbedded } from "./support/embedded.ts";
 import { request, type SignedUp, signUp, uniqueName } from "./support/http.ts";
@@ -163,6 +165,27 @@ test("it leaves its rooms; one that it owned gets another owner, one that nobody
     ),
   );
   expect(seen.join()).not.toContain(ann.userId);
+});
+
+test("one that can't be deleted does not keep others from it", async () => {
+  const [ann, bob] = [await signUp(veche.baseUrl), await signUp(veche.baseUrl)];
+  const { deletions } = veche.broker.getLocalService({ name: "auth", version: 1 }) as unknown as {
+    deletions: Deletions;
+  };
+  const advance = deletions.advance.bind(deletions);
+  deletions.advance = async (account) => {
+    if (account._id === ann.userId) throw unavailable();
+    await advance(account);
+  };
+  const { email, password } = ann;
+  expect((await api("DELETE", "/v1/account", ann, { password })).status).toBe(202);
+  await deleteAccount(bob);
+  deletions.advance = advance;
+  await eventually(
+    async () =>
+      (await request(veche.baseUrl, "POST", "/v1/register", { body: { email, password } })).status === 201,
+    { within: 20_000, every: 200 },
+  );
 });
 
 test("of 1,000 posts, 100 photos and 500 friends nothing is left anywhere, but for anonymous messages", async () => {

@@ -189,6 +189,22 @@ test("lists are paged by cursor, newest first, and a cursor of another's list is
   expect(found).toEqual(others.map(({ userId }) => userId).reverse());
 });
 
+test("a list of another leaves out who blocked its reader, and no cursor names them", async () => {
+  const [ann, bob, eve, ...others] = (await people(5)) as [SignedUp, SignedUp, SignedUp, ...SignedUp[]];
+  const followers = [others[0], ann, others[1]].flatMap((user) => (user ? [user] : []));
+  for (const follower of followers) await api("POST", `/v1/follows/${eve.userId}`, follower);
+  await api("POST", `/v1/blocks/${bob.userId}`, ann);
+  const found: unknown[] = [];
+  let cursor = "";
+  do {
+    const { body } = await api("GET", `/v1/users/${eve.userId}/followers?limit=1${cursor}`, bob);
+    found.push(...(body.user_ids as string[]));
+    expect(Buffer.from(String(body.next_cursor), "base64url").toString()).not.toContain(ann.userId);
+    cursor = body.next_cursor === null ? "" : `&cursor=${body.next_cursor}`;
+  } while (cursor);
+  expect(found).toEqual([others[1]?.userId, others[0]?.userId]);
+});
+
 describe("a block", () => {
   test("ends friendship, requests and follows, and keeps them from coming back until it ends", async () => {
     const [ann, bob] = (await people(2)) as [SignedUp, SignedUp];

@@ -16,15 +16,16 @@ export const durableEvents = defineCollection<Delivery>({ name: "durable_events"
 /** The dead letters. */
 export const deadEvents = defineCollection<Delivery>({ name: "dead_events" });
 
-/** How long an event waits for a consumer that does not run here; in milliseconds. */
-const KEPT_FOR = 14 * 86_400_000;
 const PORTION = 1000;
+/** Milliseconds between two looks for events that nobody here consumes, at most. */
+const EXPIRE_EVERY = 3_600_000;
 
 export class EmbeddedAdapter extends channels.Adapters.Base {
   readonly #patience: Patience;
   #letters: Promise<Letters> | undefined;
   readonly #lanes = new Map<string, Lane>();
   #begun = false;
+  #expiring: NodeJS.Timeout | undefined;
   #stopping = false;
   #counter = randomInt(1e6);
 
@@ -42,11 +43,17 @@ export class EmbeddedAdapter extends channels.Adapters.Base {
   async begin(): Promise<void> {
     this.#begun = true;
     await this.#resume();
+    const every = Math.min(EXPIRE_EVERY, this.#patience.keptFor);
+    this.#expiring = setInterval(() => {
+      this.#expire().catch((error: unknown) => this.logger.warn("Old events could not be dropped.", error));
+    }, every);
+    this.#expiring.unref();
   }
 
   override async disconnect(): Promise<void> {
     this.#stopping = true;
     this.connected = false;
+    clearInterval(this.#expiring);
     await Promise.all([...this.#lanes.values()].map((lane) => lane.stop()));
     const letters = await this.#letters?.catch(() => undefined);
     await letters?.pending.close();
@@ -89,28 +96,46 @@ export class EmbeddedAdapter extends channels.Adapters.Base {
   /** Everything that is kept, and is not on its way, goes on its way. */
   async #resume(): Promise<void> {
     const { pending } = await this.#open();
-    const tooOld = Date.now() - KEPT_FOR;
+    let after: string | undefined;
+    for (;;) {
+      const portion = await pending.page({ prefix: "", limit: PORTION, after });
+      for (const delivery of portion) await this.#take(delivery);
+      after = portion.at(-1)?._id;
+      if (after === undefined) return this.#expire();
+    }
+  }
+
+  /** Drops what has waited for too long for a consumer that does not run here. What is tried again is not too old. */
+  async #expire(): Promise<void> {
+    if (this.#stopping) return;
+    const { pending } = await this.#open();
+    const tooOld = Date.now() - this.#patience.keptFor;
     let after: string | undefined;
     for (;;) {
       const portion = await pending.page({ prefix: "", limit: PORTION, after });
       for (const delivery of portion) {
-        const taken = await this.#take(delivery);
-        if (!taken && delivery.published_at < tooOld) await pending.deleteOne({ _id: delivery._id });
+        // They are in the order of publishing.
+        if (delivery.published_at >= tooOld || this.#stopping) return;
+        if (!this.#isConsumed(delivery)) await pending.deleteOne({ _id: delivery._id });
       }
       after = portion.at(-1)?._id;
       if (after === undefined) return;
     }
   }
 
-  /** @returns whether somebody here consumes it */
-  async #take(delivery: Delivery): Promise<boolean> {
+  #isConsumed(delivery: Delivery): boolean {
+    if (delivery.group === undefined) return this.#addressed(delivery).length > 0;
+    return this.#lanes.has(laneKey(delivery.channel, delivery.group));
+  }
+
+  /** To whoever consumes it here. */
+  async #take(delivery: Delivery): Promise<void> {
     if (delivery.group !== undefined) {
-      const lane = this.#lanes.get(laneKey(delivery.channel, delivery.group));
-      lane?.push(delivery);
-      return lane !== undefined;
+      this.#lanes.get(laneKey(delivery.channel, delivery.group))?.push(delivery);
+      return;
     }
     const deliveries = this.#addressed(delivery);
-    if (deliveries.length === 0) return false;
+    if (deliveries.length === 0) return;
     const { pending } = await this.#open();
     // One by one: a crash may have come between these and the deletion.
     for (const one of deliveries) {
@@ -119,7 +144,6 @@ export class EmbeddedAdapter extends channels.Adapters.Base {
     const deleted = await pending.deleteOne({ _id: delivery._id });
     // False where the event was addressed a moment ago, by `begin` and by `publish`.
     if (deleted) for (const one of deliveries) await this.#take(one);
-    return true;
   }
 
   #addressed(event: Delivery): Delivery[] {

@@ -14,6 +14,8 @@ export interface Patience {
   ackWait: number;
   /** Events of one kind that one service handles at the same time, all its replicas together. */
   maxInFlight: number;
+  /** Milliseconds that an event waits for a consumer that does not run. */
+  keptFor: number;
 }
 
 /** Almost an hour in all: a database that is away for a while must not fill the dead letters. */
@@ -24,6 +26,7 @@ export const PATIENCE: Patience = {
   handlerTimeout: 600_000,
   ackWait: 30_000,
   maxInFlight: 32,
+  keptFor: 14 * 86_400_000,
 };
 
 /** An event that no further attempt can help. It goes to the dead letters at once. */

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import type { Service } from "moleculer";
 import { Child } from "../../test/servers/child.ts";
@@ -18,6 +20,25 @@ test("an event that nobody here consumes waits for a process that runs its consu
   await start([reader("users", note)]);
   await eventually(() => users.length === 1);
   expect(users).toEqual([user]);
+});
+
+test("but not for ever: a process that runs on drops it, and nothing that is tried again", async () => {
+  const failing = () => Promise.reject(new Error("later"));
+  const patient = { ...QUICK, attempts: 9, firstDelay: 60_000, maxDelay: 60_000, keptFor: 300 };
+  const first = await start([], patient);
+  const user = await register(first);
+  const kept = () => readFileSync(join(home.dataDir, "durable_events.db"), "utf8");
+  await eventually(() => kept().includes("$$deleted"));
+  await stop(first);
+  const second = await start([reader("failing", failing)], patient);
+  const another = await register(second);
+  await eventually(() => home.log.text.includes("attempt 1 of 9"));
+  await sleep(1_000);
+  await stop(second);
+  const { users, note } = notebook();
+  await start([reader("failing", note)]);
+  await eventually(() => users.length === 1);
+  expect([users, users.includes(user)]).toEqual([[another], false]);
 });
 
 test("a stop waits for handlers that run, and what failed before it is tried again after the next start", async () => {

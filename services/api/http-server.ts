@@ -1,7 +1,13 @@
 /** The gateway's HTTP server: its limits, its answers to what is no HTTP, and its graceful end. */
 
 import { readFileSync } from "node:fs";
-import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,6 +22,9 @@ const CLOSE_IDLE_EVERY_MS = 50;
 const UNUSED_FOR_MS = 500;
 const MAX_PIPELINED = 32;
 const FILES_OF_OUR_OWN = 128;
+/** Bytes of a request that may come after its answer. They are thrown away, for clients that read only after they have sent. */
+const MAX_UNWANTED = 16 * 1024 * 1024;
+const WATCH_UNWANTED_EVERY_MS = 50;
 
 export function createHttpServer(listener: RequestListener): Server {
   const server = createServer(
@@ -83,18 +92,32 @@ function watchTraffic(server: Server): void {
     watched.sockets.add(socket);
     socket.once("close", () => watched.sockets.delete(socket));
   });
-  server.on("request", ({ socket }, res: ServerResponse) => {
+  server.on("request", (req, res: ServerResponse) => {
+    const { socket } = req;
     watched.underWay += 1;
     const waiting = (unanswered.get(socket) ?? 0) + 1;
     unanswered.set(socket, waiting);
     // Who asks on and on without reading the answers would have them all kept in memory.
     if (waiting > MAX_PIPELINED) socket.destroy();
+    res.once("finish", () => {
+      if (!req.complete) endUnwanted(req);
+    });
     res.once("close", () => {
       watched.underWay -= 1;
       watched.quietSince = performance.now();
       unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1);
     });
   });
+}
+
+function endUnwanted(req: IncomingMessage): void {
+  const { socket } = req;
+  const from = socket.bytesRead;
+  const watching = setInterval(() => {
+    if (!req.complete && socket.bytesRead - from > MAX_UNWANTED) socket.destroy();
+    if (req.complete || socket.destroyed) clearInterval(watching);
+  }, WATCH_UNWANTED_EVERY_MS);
+  watching.unref();
 }
 
 /**

@@ -60,7 +60,7 @@ export function readForm(
     const settle = (outcome: () => void) => {
       clearTimeout(total);
       clearTimeout(idle);
-      req.off("data", alive).off("close", onClose);
+      req.off("data", onBytes).off("close", onClose);
       outcome();
     };
     const fail = (error: unknown) =>
@@ -71,6 +71,13 @@ export function readForm(
         req.resume();
         reject(error);
       });
+    let came = 0;
+    const onBytes = (bytes: Buffer) => {
+      came += bytes.length;
+      // Of parts, and of what is around them: the parser reads on and on in front of the first.
+      if (came > limits.maxBytes + OVERHEAD) fail(tooLarge(limits.maxBytes));
+      else alive();
+    };
     const alive = () => {
       clearTimeout(idle);
       idle = setTimeout(() => fail(tooSlow()), limits.idle);
@@ -102,7 +109,7 @@ export function readForm(
     parser.on("partsLimit", tooMany).on("fieldsLimit", tooMany);
     parser.on("error", () => fail(malformed()));
     parser.on("close", () => received.then(() => settle(() => resolve(form)), fail));
-    req.on("data", alive).on("close", onClose);
+    req.on("data", onBytes).on("close", onClose);
     req.pipe(parser);
   });
 }
@@ -147,9 +154,17 @@ async function receive(
   for await (const part of file as AsyncIterable<Buffer>) {
     total += part.length;
     if (total > maxBytes) throw tooLarge(maxBytes);
-    if (held + part.length > chunkSize) await flush();
-    parts.push(part);
-    held += part.length;
+    // Only the last chunk is shorter: the first must tell what the file is, however little of it came at first.
+    let rest = part;
+    while (held + rest.length > chunkSize) {
+      const room = chunkSize - held;
+      parts.push(rest.subarray(0, room));
+      held = chunkSize;
+      rest = rest.subarray(room);
+      await flush();
+    }
+    parts.push(rest);
+    held += rest.length;
   }
   await flush();
   await taken;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Context } from "moleculer";
 import { call } from "../../lib/contract.ts";
+import { each } from "../../lib/each.ts";
 import { notFound, permissionDenied } from "../../lib/errors.ts";
 import type { PhotoId, UserId } from "../../lib/ids.ts";
 import { PhotoUrls } from "../../lib/photo-urls.ts";
@@ -23,7 +24,7 @@ import { Photos, photoOf, typeOf } from "./photos.ts";
 import { FileStorage } from "./storage/file-storage.ts";
 import { GcsStorage } from "./storage/gcs-storage.ts";
 import type { PhotoStorage } from "./storage/storage.ts";
-import { belongsTogether } from "./storage/storage-mark.ts";
+import { Belonging } from "./storage/storage-mark.ts";
 import { OrphanSweep } from "./sweeping.ts";
 import { fullOf, thumbOf, Uploads } from "./uploads.ts";
 import { mayView } from "./viewing.ts";
@@ -33,6 +34,7 @@ interface PhotoService extends WithCollections<typeof photoCollections> {
   uploads: Uploads;
   decoder: Decoder;
   storage: PhotoStorage;
+  belonging: Belonging;
   photos: Photos;
   orphans: OrphanSweep;
   /** Where there is no DATA_DIR: gone when the service stops. */
@@ -66,17 +68,17 @@ export default defineService<PhotoService>({
     sweep<PhotoService>({
       name: "photos that are not settled",
       async run() {
-        await this.uploads.sweep(stale(this));
-        await this.photos.settle(stale(this), (photo) => isHeld(this.broker, photo));
+        const steps = [
+          () => this.uploads.sweep(stale(this)),
+          () => this.photos.settle(stale(this), (photo) => isHeld(this.broker, photo)),
+        ];
+        await each(steps, (step) => step());
       },
     }),
     sweep<PhotoService>({
       name: "orphaned photos",
       async run() {
-        if (await belongsTogether(this.collections.marks, this.storage)) return this.orphans.run(stale(this));
-        this.logger.error(
-          "This is not the storage that the photos of this database are in: nothing is removed.",
-        );
+        if (await this.belonging.holds()) await this.orphans.run(stale(this));
       },
     }),
   ],
@@ -137,11 +139,12 @@ export default defineService<PhotoService>({
       async "v1.photo.keepUpload"(ctx) {
         const { upload, kind } = ctx.params;
         const { id: owner } = callerOf(ctx);
-        const { path, format } = await this.uploads.take(idOf(upload), owner);
+        const { path, format, gone } = await this.uploads.take(idOf(upload), owner);
         try {
           const maxPixels = runtimeOf(this.broker).config.PHOTO_MAX_PIXELS;
           const sizes = { source: path, full: fullOf(path), thumb: thumbOf(path) };
-          const decoded = await this.decoder.decode({ ...sizes, format, maxPixels });
+          await this.belonging.mustHold();
+          const decoded = await this.decoder.decode({ ...sizes, format, maxPixels }, owner, gone);
           const isActive = async () => (await call(ctx, "v1.auth.isActive", { user_id: owner })).active;
           return photoOf(await this.photos.keep({ owner, kind, path, decoded, isActive }), this.urls);
         } finally {
@@ -191,13 +194,16 @@ export default defineService<PhotoService>({
             namespace: config.NAMESPACE,
             warn: (message) => this.logger.warn(message),
           });
+    const warn = (message: string) => this.logger.error(message);
+    this.belonging = new Belonging(this.collections.marks, this.storage, warn);
     this.urls = new PhotoUrls(config);
-    this.uploads = new Uploads(join(directory, "uploads"), {
+    const limits = {
       maxBytes: config.PHOTO_MAX_BYTES,
       maxPixels: config.PHOTO_MAX_PIXELS,
       idle: UPLOAD_IDLE_MS,
-    });
-    this.decoder = new Decoder();
+    };
+    this.uploads = new Uploads(join(directory, "uploads"), limits, warn);
+    this.decoder = new Decoder(warn);
     this.photos = new Photos(
       this.collections.photos,
       this.storage,

@@ -32,12 +32,14 @@ export interface PhotoDocument extends Owing {
 export interface StorageMark {
   _id: "storage";
   mark: string;
+  /** Until it is in the storage. */
+  unconfirmed?: boolean;
 }
 
 export const photoCollections = {
   photos: defineCollection<PhotoDocument>({
     name: "photos",
-    indexes: [{ fields: ["owner"] }, { fields: ["list_key"] }, { fields: ["unsettled_since"] }],
+    indexes: [{ fields: ["owner", "_id"] }, { fields: ["list_key"] }, { fields: ["unsettled_since"] }],
   }),
   marks: defineCollection<StorageMark>({ name: "photo_storage" }),
 };

@@ -5,6 +5,7 @@
  */
 import type { z } from "zod";
 import { decodeCursor, toPage } from "../../lib/cursors.ts";
+import { each } from "../../lib/each.ts";
 import { notFound, permissionDenied, unavailable } from "../../lib/errors.ts";
 import { newPhotoId, type PhotoId, type UserId } from "../../lib/ids.ts";
 import type { PhotoUrls } from "../../lib/photo-urls.ts";
@@ -124,16 +125,12 @@ export class Photos {
     if (doomed) await this.#finish(doomed);
   }
 
-  /** Can be repeated. @throws UNAVAILABLE */
-  async removeAllOf(owner: UserId): Promise<void> {
-    for (;;) {
-      const photos = await this.#photos.find({ owner }, { limit: PORTION });
-      for (const { _id } of photos) {
-        const doomed = await this.#begin({ _id }, false);
-        if (doomed) await this.#finish(doomed);
-      }
-      if (photos.length < PORTION) return;
-    }
+  /** All that can be removed; can be repeated. @throws UNAVAILABLE where one could not */
+  removeAllOf(owner: UserId): Promise<void> {
+    return each(this.#allOf(owner), async ({ _id }) => {
+      const doomed = await this.#begin({ _id }, false);
+      if (doomed) await this.#finish(doomed);
+    });
   }
 
   /** One whose bytes are lost: whoever shows it is told. */
@@ -147,25 +144,37 @@ export class Photos {
    * @param before milliseconds since 1970
    * @param isHeld undefined where it can't be told now
    */
-  async settle(
-    before: number,
-    isHeld: (photo: PhotoDocument) => Promise<boolean | undefined>,
-  ): Promise<void> {
+  settle(before: number, isHeld: (photo: PhotoDocument) => Promise<boolean | undefined>): Promise<void> {
+    return each(this.#unsettled(before), async (photo) => {
+      if (photo.state === "ready") return this.#settleHeld(photo, await isHeld(photo));
+      const doomed = photo.state === "deleting" ? photo : await this.#begin({ _id: photo._id }, false);
+      if (doomed) await this.#finish(doomed);
+    });
+  }
+
+  async *#allOf(owner: UserId): AsyncGenerator<PhotoDocument> {
+    let after = "";
+    for (;;) {
+      const portion = await this.#photos.find(
+        { owner, _id: { $gt: after as PhotoId } },
+        { sort: { _id: 1 }, limit: PORTION },
+      );
+      yield* portion;
+      after = portion.at(-1)?._id ?? "";
+      if (portion.length < PORTION) return;
+    }
+  }
+
+  async *#unsettled(before: number): AsyncGenerator<PhotoDocument> {
     let from = 0;
     for (;;) {
-      const unsettled = await this.#photos.find(
+      const portion = await this.#photos.find(
         { unsettled_since: { $gt: from, $lt: before } },
         { sort: { unsettled_since: 1 }, limit: PORTION },
       );
-      for (const photo of unsettled) {
-        from = photo.unsettled_since ?? before;
-        if (photo.state === "ready") await this.#settleHeld(photo, await isHeld(photo));
-        else {
-          const doomed = photo.state === "deleting" ? photo : await this.#begin({ _id: photo._id }, false);
-          if (doomed) await this.#finish(doomed);
-        }
-      }
-      if (unsettled.length < PORTION) return;
+      yield* portion;
+      from = portion.at(-1)?.unsettled_since ?? before;
+      if (portion.length < PORTION) return;
     }
   }
 

@@ -1,4 +1,5 @@
 /** Looks for bytes without a document and documents without bytes: a stretch of ids at a time, round and round. */
+import { each } from "../../lib/each.ts";
 import type { PhotoId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
 import type { PhotoDocument } from "./photo.store.ts";
@@ -38,14 +39,20 @@ export class OrphanSweep {
     const until = [lastStored, lastDocument].filter((id) => id !== undefined).sort()[0];
     const within = (id: string) => until === undefined || id <= until;
     const known = new Set<PhotoId>(documents.map(({ _id }) => _id));
-    for (const { id, written_at } of stored) {
-      if (within(id) && !known.has(id) && written_at < before) await this.#storage.remove(id);
-    }
+    const orphans = stored.filter(({ id, written_at }) => !known.has(id) && written_at < before);
     const whole = new Set(stored.filter(({ sizes }) => sizes.length === 2).map(({ id }) => id));
-    for (const { _id, state, created_at } of documents) {
-      const lost = state === "ready" && !whole.has(_id) && created_at < before;
-      if (within(_id) && lost) await this.#photos.removeLost(_id);
-    }
+    const lost = documents.filter(
+      ({ _id, state, created_at }) => state === "ready" && !whole.has(_id) && created_at < before,
+    );
+    // Also where one of them can't be removed: the next run looks at the next stretch.
     this.#after = until ?? "";
+    const removals = [
+      ...orphans.map(({ id }) => ({ id, remove: () => this.#storage.remove(id) })),
+      ...lost.map(({ _id: id }) => ({ id, remove: () => this.#photos.removeLost(id) })),
+    ];
+    await each(
+      removals.filter(({ id }) => within(id)),
+      ({ remove }) => remove(),
+    );
   }
 }

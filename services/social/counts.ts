@@ -8,6 +8,7 @@
  * written since it began. So whatever the order, counts are right, or suspect.
  */
 import { randomUUID } from "node:crypto";
+import { each } from "../../lib/each.ts";
 import type { UserId } from "../../lib/ids.ts";
 import { type Collection, DuplicateKey } from "../../mixins/collection/collection.ts";
 import { countsOf, type Delta } from "./edges.ts";
@@ -56,10 +57,7 @@ export class Counts {
       { suspect_since: { $lte: Date.now() } },
       { sort: { suspect_since: 1 }, limit: RECOUNTS },
     );
-    for (const counts of suspects) {
-      if (signal?.aborted) return;
-      await this.#recount(counts);
-    }
+    await each(suspects, (counts) => this.#recount(counts), { signal });
   }
 
   async remove(user: UserId): Promise<void> {

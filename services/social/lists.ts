@@ -1,5 +1,5 @@
 /** The lists of what a user has with others. Each page is one range of one index, however long the list. */
-import { decodeCursor, toPage } from "../../lib/cursors.ts";
+import { decodeCursor, toPage, visiblePage } from "../../lib/cursors.ts";
 import type { UserId } from "../../lib/ids.ts";
 import { type Collection, pageAtOffset } from "../../mixins/collection/collection.ts";
 import { pairId, side } from "./pair.ts";
@@ -34,17 +34,24 @@ export class Lists {
 
   /** Newest first. @throws INVALID_ARGUMENT for a cursor that is none of this list */
   async page(owner: UserId, list: ListName, { limit, cursor }: PageParams) {
-    const name = `${list} ${owner}`;
-    const field = LISTS[list];
-    const rows = await this.#edges.page({
-      index: field,
-      prefix: listPrefix(owner, list),
-      ...(cursor === undefined ? {} : { after: decodeCursor(name, cursor) }),
-      order: "desc",
-      limit: limit + 1,
-    });
-    const { items, next_cursor } = toPage(name, rows, limit, (edge) => edge[field] ?? "");
+    const name = nameOf(list, owner);
+    const after = cursor === undefined ? {} : { after: decodeCursor(name, cursor) };
+    const rows = await this.#read(owner, list, { ...after, limit: limit + 1 });
+    const { items, next_cursor } = toPage(name, rows, limit, keyOf(list));
     return { edges: items, user_ids: items.map(peerOf), next_cursor };
+  }
+
+  /** The same, without those who blocked the one who asks. */
+  async pageFor(viewer: UserId, owner: UserId, list: ListName, wanted: PageParams) {
+    const { items, next_cursor } = await visiblePage<EdgeDocument>({
+      ...{ list: nameOf(list, owner), ...wanted, keyOf: keyOf(list) },
+      read: (range) => this.#read(owner, list, range),
+      visible: async (edges) => {
+        const { hidden_ids } = await this.blockedAmong(viewer, edges.map(peerOf));
+        return edges.filter((edge) => !hidden_ids.includes(peerOf(edge)));
+      },
+    });
+    return { user_ids: items.map(peerOf), next_cursor };
   }
 
   /** The users of a page that begins behind `offset` others. Reads those too. */
@@ -77,4 +84,11 @@ export class Lists {
       });
     return { hidden_ids: blocking("peer"), blocked_ids: blocking("user") };
   }
+
+  #read(owner: UserId, list: ListName, range: { after?: string; limit: number }): Promise<EdgeDocument[]> {
+    return this.#edges.page({ index: LISTS[list], prefix: listPrefix(owner, list), order: "desc", ...range });
+  }
 }
+
+const nameOf = (list: ListName, owner: UserId) => `${list} ${owner}`;
+const keyOf = (list: ListName) => (edge: EdgeDocument) => edge[LISTS[list]] ?? "";

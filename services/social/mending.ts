@@ -1,4 +1,5 @@
 /** What is done behind the requests: mending what crashes left, taking away what says nothing any more, deletions of accounts. */
+import { each } from "../../lib/each.ts";
 import type { UserId } from "../../lib/ids.ts";
 import type { Collections } from "../../mixins/collection/collection.ts";
 import type { Counts } from "./counts.ts";
@@ -31,9 +32,12 @@ export class Mending {
 
   /** Settles pairs that a crash left, counts anew where that is needed, and takes away what says nothing any more. */
   async sweep(staleMs: number, signal?: AbortSignal): Promise<void> {
-    await this.settleLeft(staleMs, signal);
-    await this.#counts.sweep(signal);
-    await this.purgeIdle(staleMs, signal);
+    const steps = [
+      () => this.settleLeft(staleMs, signal),
+      () => this.#counts.sweep(signal),
+      () => this.purgeIdle(staleMs, signal),
+    ];
+    await each(steps, (step) => step(), { signal });
   }
 
   /** @param staleMs after which time a change was probably left by a crash; one that is still under way is not harmed */
@@ -42,7 +46,7 @@ export class Mending {
       { unsettled_since: { $lte: Date.now() - staleMs } },
       { sort: { unsettled_since: 1 }, limit: PORTION },
     );
-    await each(unsettled, ({ _id }) => this.#pairs.settle(_id), signal);
+    await each(unsettled, ({ _id }) => this.#pairs.settle(_id), { width: WIDTH, signal });
   }
 
   /** @param staleMs after which time no change is still under way: an older version would find no newer one */
@@ -52,7 +56,7 @@ export class Mending {
       { sort: { idle_after: 1 }, limit: PORTION },
     );
     const settled = idle.filter(({ unsettled_since }) => unsettled_since === undefined);
-    await each(settled, (pair) => this.#purge(pair), signal);
+    await each(settled, (pair) => this.#purge(pair), { width: WIDTH, signal });
   }
 
   /**
@@ -60,24 +64,28 @@ export class Mending {
    * brings nothing back. When no such change can be under way any more, they go.
    */
   async forgetUser(user: UserId, round: number): Promise<void> {
-    const { pairs } = this.#collections;
+    const forget = async ({ _id }: PairDocument) => {
+      const [low, high] = usersOf(_id);
+      await this.#pairs.change(low, high, clear);
+      if (round === 1) return;
+      const empty = await this.#collections.pairs.findById(_id);
+      if (empty?.idle_after !== undefined) await this.#purge(empty);
+    };
+    await each(this.#pairsOf(user), forget, { width: WIDTH });
+    if (round > 1) await this.#counts.remove(user);
+  }
+
+  async *#pairsOf(user: UserId): AsyncGenerator<PairDocument> {
     let after = "";
     for (;;) {
-      const portion = await pairs.find(
+      const portion = await this.#collections.pairs.find(
         { user_ids: user, _id: { $gt: after } },
         { sort: { _id: 1 }, limit: PORTION },
       );
-      await each(portion, async ({ _id }) => {
-        const [low, high] = usersOf(_id);
-        await this.#pairs.change(low, high, clear);
-        if (round === 1) return;
-        const empty = await pairs.findById(_id);
-        if (empty?.idle_after !== undefined) await this.#purge(empty);
-      });
+      yield* portion;
       after = portion.at(-1)?._id ?? "";
-      if (portion.length < PORTION) break;
+      if (portion.length < PORTION) return;
     }
-    if (round > 1) await this.#counts.remove(user);
   }
 
   /** The edges first: what a crash leaves then is found again by the pair. */
@@ -87,14 +95,4 @@ export class Mending {
     await this.#edges.discard(version, high, low);
     await this.#collections.pairs.deleteOne({ _id, version });
   }
-}
-
-/** A few at a time; all of them, also when one fails. @throws what the last that failed has thrown */
-async function each<T>(items: T[], work: (item: T) => Promise<void>, signal?: AbortSignal): Promise<void> {
-  let failure: { error: unknown } | undefined;
-  for (let at = 0; at < items.length && !signal?.aborted; at += WIDTH) {
-    const done = await Promise.allSettled(items.slice(at, at + WIDTH).map(work));
-    for (const result of done) if (result.status === "rejected") failure = { error: result.reason };
-  }
-  if (failure) throw failure.error;
 }

@@ -186,11 +186,11 @@ async function listOfAnother(
   list: "follower" | "following",
 ) {
   const { user_id, ...page } = ctx.params;
-  const [{ user_ids, next_cursor }] = await Promise.all([
-    service.lists.page(user_id, list, page),
+  const [shown] = await Promise.all([
+    service.lists.pageFor(callerOf(ctx).id, user_id, list, page),
     mustSee(service, ctx, user_id),
   ]);
-  return { user_ids: await withoutHidden(service, ctx, user_ids), next_cursor };
+  return shown;
 }
 
 /** Those who have blocked the caller are not shown. */

@@ -1,6 +1,6 @@
 /** Profiles: made with their accounts, shown to others, found by nickname. */
 import type { z } from "zod";
-import { decodeCursor, encodeCursor, MAX_LIMIT, toPage } from "../../lib/cursors.ts";
+import { visiblePage } from "../../lib/cursors.ts";
 import { alreadyExists, DuplicateKey, notFound } from "../../lib/errors.ts";
 import type { UserId } from "../../lib/ids.ts";
 import type { PhotoUrls } from "../../lib/photo-urls.ts";
@@ -34,8 +34,6 @@ interface NewProfile {
   nickname?: string | undefined;
   display_name?: string | undefined;
 }
-
-const MAX_READS = 10;
 
 export class Profiles {
   readonly #profiles: Collection<ProfileDocument>;
@@ -127,24 +125,16 @@ export class Profiles {
     await this.#profiles.deleteOne({ _id: id });
   }
 
-  /** Reads on behind those that are hidden, until the page is full. Where many are, it may be short, and says where to go on. */
-  async #page({ list, index, prefix, keyOf }: ProfileList, { limit, cursor, hiddenAmong }: WantedPage) {
-    const visible: ProfileDocument[] = [];
-    let after = cursor === undefined ? undefined : decodeCursor(list, cursor);
-    for (let read = 0; read < MAX_READS; read += 1) {
-      const asked = Math.min(MAX_LIMIT, limit + 1 - visible.length);
-      const from = after === undefined ? {} : { after };
-      const rows = await this.#profiles.page({ index, prefix, ...from, limit: asked });
-      const last = rows.at(-1);
-      if (last) after = keyOf(last);
-      const hidden = await hiddenAmong(rows.map(({ _id }) => _id));
-      visible.push(...rows.filter(({ _id }) => !hidden.has(_id)));
-      if (rows.length < asked || visible.length > limit) {
-        const { items, next_cursor } = toPage(list, visible, limit, keyOf);
-        return { results: items.map((row) => this.#shown(row)), next_cursor };
-      }
-    }
-    return { results: visible.map((row) => this.#shown(row)), next_cursor: encodeCursor(list, after ?? "") };
+  async #page({ list, index, prefix, keyOf }: ProfileList, { hiddenAmong, ...wanted }: WantedPage) {
+    const { items, next_cursor } = await visiblePage<ProfileDocument>({
+      ...{ list, keyOf, ...wanted },
+      read: (range) => this.#profiles.page({ index, prefix, ...range }),
+      visible: async (rows) => {
+        const hidden = await hiddenAmong(rows.map(({ _id }) => _id));
+        return rows.filter(({ _id }) => !hidden.has(_id));
+      },
+    });
+    return { results: items.map((row) => this.#shown(row)), next_cursor };
   }
 
   #shown(row: ProfileDocument): Profile {

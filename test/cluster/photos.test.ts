@@ -212,6 +212,9 @@ test("while the bucket is away it is 503, soon at once, and it comes back by its
   }
   expect(new Set(statuses)).toEqual(new Set([503]));
   expect(fast).toBeGreaterThan(0);
+  for (const method of ["GET", "HEAD"]) {
+    expect((await fetch(`${baseUrl()}${body.url}`, { method })).status).toBe(503);
+  }
   expect((await api("GET", "/v1/me", ann)).status).toBe(200);
   // Deleted all the same, as far as anybody sees; the bytes go when the bucket is back.
   expect((await api("DELETE", `/v1/me/photos/${body.id}`, ann)).status).toBe(204);

@@ -36,8 +36,20 @@ export async function answerBytes(
     return;
   }
   const { range, "if-range": ifRange } = req.headers;
-  const part = ifRange === undefined || ifRange === etag ? rangeOf(range, bytes) : undefined;
+  // Ranges are of GET alone.
+  const isPart = req.method === "GET" && (ifRange === undefined || ifRange === etag);
+  const part = isPart ? rangeOf(range, bytes) : undefined;
   const { first, last } = part ?? { first: 0, last: bytes - 1 };
+  const read = async (offset: number, most = READ_CHUNK): Promise<Buffer> => {
+    const length = Math.min(most, last - offset + 1);
+    const chunk = await call(req.$ctx, "v1.photo.readChunk", { photo_id, size, offset, length }, { timeout });
+    const buffer = typeof chunk.bytes === "string" ? Buffer.from(chunk.bytes, "base64") : chunk.bytes;
+    if (buffer.length !== length) throw new Error(`The photo ${photo_id} is shorter than it should be.`);
+    return Buffer.from(buffer.buffer, buffer.byteOffset, buffer.length);
+  };
+  // Before the head says that all is well. HEAD wants to know only whether they can be read.
+  const start = await read(first, req.method === "HEAD" ? 1 : READ_CHUNK);
+  if (res.destroyed) return;
   res.writeHead(part ? 206 : 200, {
     ...headers,
     "Accept-Ranges": "bytes",
@@ -54,23 +66,17 @@ export async function answerBytes(
   }
   // From here on the client sets the pace: each chunk has a deadline, the whole has none.
   req.$ctx.options.timeout = 0;
-  const read = async (offset: number): Promise<Buffer> => {
-    const length = Math.min(READ_CHUNK, last - offset + 1);
-    const chunk = await call(req.$ctx, "v1.photo.readChunk", { photo_id, size, offset, length }, { timeout });
-    const buffer = typeof chunk.bytes === "string" ? Buffer.from(chunk.bytes, "base64") : chunk.bytes;
-    if (buffer.length !== length) throw new Error(`The photo ${photo_id} is shorter than it should be.`);
-    return Buffer.from(buffer.buffer, buffer.byteOffset, buffer.length);
-  };
-  await send(res, { first, last }, read);
+  await send(res, start, { first, last }, read);
 }
 
 /** One chunk ahead of the client, no more. */
 async function send(
   res: ServerResponse,
+  start: Buffer,
   { first, last }: Range,
   read: (offset: number) => Promise<Buffer>,
 ): Promise<void> {
-  let next: Promise<Buffer> | undefined = read(first);
+  let next: Promise<Buffer> | undefined = Promise.resolve(start);
   let offset = first;
   while (next && !res.destroyed) {
     const chunk: Buffer = await next;

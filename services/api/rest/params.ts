@@ -96,11 +96,15 @@ function readForm(
   return { ...Object.fromEntries(params), ...(upload === undefined ? {} : { [param]: upload }) };
 }
 
+/** Without zeros in front: of one value there is one text, and of a signed URL one URL. */
+const INTEGER = /^-?(?:0|[1-9][0-9]{0,19})$/;
+const NUMBER = /^-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,20})?$/;
+
 /** What is not of the type stays as it came, for the contract to refuse. */
 export function coerce(text: string, type: Type): unknown {
   if (type === "boolean") return text === "true" || (text === "false" ? false : text);
   if (type === "string") return text;
-  return /^-?[0-9]{1,20}(\.[0-9]{1,20})?$/.test(text) ? Number(text) : text;
+  return (type === "integer" ? INTEGER : NUMBER).test(text) ? Number(text) : text;
 }
 
 export function decode(text: string): string {

@@ -81,11 +81,16 @@ export async function withUpload<T>(
   ctx.options.timeout = UPLOAD_TIMEOUT_MS + KEEP_WITHIN_MS;
   const upload = new Upload(ctx, REQUEST_TIMEOUT_MS, formats);
   const limits = { maxBytes: PHOTO_MAX_BYTES, chunk: UPLOAD_CHUNK, total: UPLOAD_TIMEOUT_MS, idle: IDLE_MS };
+  // Who has gone needs no photo: where it still waits to be decoded, it waits no more.
+  const onGone = () => void upload.abort();
   try {
     const { fields } = await readForm(req, field, upload, limits);
+    req.socket.once("close", onGone);
     return await use({ fields, upload: upload.id });
   } catch (error) {
     await upload.abort();
     throw error;
+  } finally {
+    req.socket.off("close", onGone);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The decoder: a process of its own, which the photo service forks. It turns what was uploaded into what is kept. What a hostile
- * image does to it ends with it, and so does the memory that a large one takes: up to about half a gigabyte for 50 megapixels.
+ * image does to it ends with it, and so does the memory that a large one takes: up to a gigabyte for 50 megapixels.
  */
 import sharp, { type Metadata, type Sharp, type SharpOptions } from "sharp";
 import type { Format } from "./images.ts";
@@ -10,6 +10,8 @@ import {
   type Decoded,
   type DecodeRequest,
   MAX_FRAMES,
+  MAX_SIDE,
+  READY,
   TOO_SLOW,
   tooManyPixels,
   WORK_WITHIN_S,
@@ -42,8 +44,9 @@ async function decode(request: DecodeRequest): Promise<Decoded> {
   const metadata = await sharp(source, { ...options, limitInputPixels: false }).metadata();
   check(metadata, format, maxPixels);
   const animated = (metadata.pages ?? 1) > 1;
-  // Turning it upright needs all of its pixels at once, so only where it is not.
-  const turned = (metadata.orientation ?? 1) > 1;
+  // Turning it upright needs all of its pixels at once, so only where it is not. An animation is shown as it is, and its frames
+  // could not be turned one by one.
+  const turned = !animated && (metadata.orientation ?? 1) > 1;
   const open = (more: SharpOptions = {}) => {
     const image = sharp(source, { ...options, ...more }).timeout({ seconds: WORK_WITHIN_S });
     return turned ? image.autoOrient() : image;
@@ -65,6 +68,9 @@ async function decode(request: DecodeRequest): Promise<Decoded> {
 function check({ format, width, height, pages = 1 }: Metadata, said: Format, maxPixels: number): void {
   if (format !== said) throw new Refusal(BROKEN);
   if (pages > MAX_FRAMES) throw new Refusal(`The image has more than ${MAX_FRAMES} frames.`);
+  if (Math.max(width, height) > MAX_SIDE) {
+    throw new Refusal(`The image is more than ${MAX_SIDE} pixels wide or high.`);
+  }
   if (width * height * pages > maxPixels) throw new Refusal(tooManyPixels(maxPixels));
 }
 
@@ -72,13 +78,19 @@ process.on("message", (request: DecodeRequest) => {
   const answer = (what: DecodeAnswer) => process.send?.(what);
   decode(request).then(
     (decoded) => answer({ id: request.id, decoded }),
-    (error: Error) => answer({ id: request.id, refused: refusalOf(error) }),
+    (error: Error) => answer({ id: request.id, ...failureOf(error) }),
   );
 });
+process.send?.(READY);
 // The photo service is gone, in whatever way.
 process.on("disconnect", () => process.exit(0));
 
-function refusalOf(error: Error): string {
-  if (error instanceof Refusal) return error.message;
-  return /timeout/i.test(error.message) ? TOO_SLOW : BROKEN;
+/** What the system refuses to libvips, such as room on the disk. Where it names no reason, libvips itself gave up. */
+const OF_THE_SYSTEM = /(?:system error: (?!Unknown)|Input file is missing: ).*/;
+
+function failureOf(error: Error): { refused: string } | { failed: string } {
+  if (error instanceof Refusal) return { refused: error.message };
+  if (/timeout/i.test(error.message)) return { refused: TOO_SLOW };
+  const [failed] = OF_THE_SYSTEM.exec(error.message) ?? [];
+  return failed === undefined ? { refused: BROKEN } : { failed };
 }

@@ -22,13 +22,17 @@ export interface Decoded {
   thumb_bytes: number;
 }
 
-/** `refused` says to the uploader what is wrong with the image. */
-export type DecodeAnswer = { id: number } & ({ decoded: Decoded } | { refused: string });
+/** `refused` says to the uploader what is wrong with the image, `failed` to the operator what is wrong with the machine. */
+export type DecodeAnswer = { id: number } & ({ decoded: Decoded } | { refused: string } | { failed: string });
+/** The decoder's first word. */
+export const READY = "ready";
 
 /** Of an animation. */
 export const MAX_FRAMES = 500;
-/** Seconds that libvips may work on one size. */
-export const WORK_WITHIN_S = 15;
+/** Pixels. One pixel wide and millions high takes many times as long as a square. No WebP is larger either. */
+export const MAX_SIDE = 16_383;
+/** Seconds that libvips may work on one size: a little less than both may take together. */
+export const WORK_WITHIN_S = 14;
 
 export const BROKEN = "The image is broken: it can't be decoded.";
 export const TOO_SLOW = "The image takes too long to decode.";

@@ -1,4 +1,5 @@
 /** Photos as files of a directory. They are in directories by the time of their upload, some forty minutes in each. */
+import { randomUUID } from "node:crypto";
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { notFound } from "../../../lib/errors.ts";
@@ -74,19 +75,25 @@ export class FileStorage implements PhotoStorage {
     return photos.slice(0, limit);
   }
 
-  async mark(fresh: string): Promise<string> {
+  async readMark(): Promise<string | undefined> {
     const file = join(this.#directory, MARK);
-    const there = await readFile(file, "utf8").catch(() => "");
-    if (there !== "") return there;
-    const own = `${file}.${fresh}`;
+    const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
+    // Whoever copies it by hand may end it with a line break.
+    return text?.trim();
+  }
+
+  async writeMark(mark: string): Promise<void> {
+    const file = join(this.#directory, MARK);
+    const own = `${file}.${randomUUID()}`;
     await mkdir(this.#directory, { recursive: true });
-    await writeFile(own, fresh, { flush: true });
+    await writeFile(own, mark, { flush: true });
     // Of several processes at once the first wins, and no other sees half of what it writes.
     await link(own, file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
     });
     await rm(own, { force: true });
-    return readFile(file, "utf8");
   }
 
   close(): void {}

@@ -113,24 +113,32 @@ export class GcsStorage implements PhotoStorage {
     return files.length === maxResults ? photos.slice(0, Math.max(1, photos.length - 1)) : photos;
   }
 
-  async mark(fresh: string): Promise<string> {
-    const file = this.#bucket.file(`${this.#prefix}mark`);
-    const read = () => this.#run(() => file.download()).then(([text]) => text.toString());
-    const there = await read().catch((error: unknown) => {
-      if (!hasCode(error, "NOT_FOUND")) throw error;
-    });
-    if (there !== undefined) return there;
+  async readMark(): Promise<string | undefined> {
+    try {
+      const [text] = await this.#run(() => this.#mark.download());
+      // Whoever copies it by hand may end it with a line break.
+      return text.toString().trim();
+    } catch (error) {
+      if (hasCode(error, "NOT_FOUND")) return undefined;
+      throw error;
+    }
+  }
+
+  async writeMark(mark: string): Promise<void> {
     await this.#run(() =>
-      file
-        .save(fresh, { resumable: false, preconditionOpts: { ifGenerationMatch: 0 } })
+      this.#mark
+        .save(mark, { resumable: false, preconditionOpts: { ifGenerationMatch: 0 } })
         .catch((error: unknown) => {
           if (codeOf(error) !== PRECONDITION_FAILED) throw error;
         }),
     );
-    return read();
   }
 
   close(): void {}
+
+  get #mark(): File {
+    return this.#bucket.file(`${this.#prefix}mark`);
+  }
 
   #file(id: PhotoId, size: PhotoSize): File {
     return this.#bucket.file(`${this.#prefix}${fileName(id, size)}`);

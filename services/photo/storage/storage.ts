@@ -23,8 +23,10 @@ export interface PhotoStorage {
    * @param limit how many, at most; fewer are not the end, none are
    */
   list(after: string, limit: number): Promise<Stored[]>;
-  /** A text that stays with the bytes wherever they are copied: the one given, unless there is one already. */
-  mark(fresh: string): Promise<string>;
+  /** A text that stays with the bytes wherever they are copied. */
+  readMark(): Promise<string | undefined>;
+  /** Does nothing where there is one. */
+  writeMark(mark: string): Promise<void>;
   close(): void;
 }
 
