@@ -24,7 +24,7 @@ test("killed with -9 and run again, it makes everything once; and again, it make
   }
   const last = new Import(["chat-server", file], env);
   expect(await last.ended()).toBe(0);
-  expect(last.stdout).toMatch(/records in [\d.]+ s: [\d,]+\/s\.\nIt went on where/);
+  expect(last.stdout).toMatch(/records in [\d.]+ s: [\d,]+\/s\.\n/);
   expect(await readHeld(env.DATA_DIR)).toEqual(expectedOf(amounts));
   // The same records, without what is remembered of the file.
   const again = new Import(["chat-server", file, "--again"], env);
@@ -43,6 +43,7 @@ test("Ctrl+C ends it after the batch under way, and it says how to go on", async
   expect(stopped.stderr).toContain("The same command goes on from here.");
   const last = new Import(["chat-server", file], env);
   expect(await last.ended()).toBe(0);
+  expect(last.stdout).toContain("It went on where an earlier run had come to.");
   expect(await readHeld(env.DATA_DIR)).toEqual(expectedOf({ users: 1_500, rooms: 40, messages: 6_000 }));
 });
 

@@ -84,6 +84,8 @@ export class DataFile {
   readonly #fsync: boolean;
   #handle: FileHandle | undefined;
   #size = 0;
+  /** Told of what is appended, while the file is being written anew. */
+  witness: { note(text: string): void } | undefined;
 
   constructor(filename: string, fsync: boolean) {
     this.filename = filename;
@@ -130,6 +132,7 @@ export class DataFile {
       });
     }
     this.#size += bytes.length;
+    this.witness?.note(text);
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@
  * their changes go to the file as one write (group commit). All of a turn, reads too, are answered after that write: so no
  * one sees what is not in the file. When the write fails, memory goes back to where it was and all of the turn is refused.
  *
- * NeDB gives the file (format, crash-safe compaction), the queue and the tree; this class stands in for its insert, update and
+ * NeDB gives the file (its format, and the reading of it), the queue and the tree; this class stands in for its insert, update and
  * remove, since those leave a failed write in memory, and half a line of it in the file.
  */
 import { join } from "node:path";
@@ -26,6 +26,7 @@ import { type Datastore, NedbDatastore } from "./nedb.ts";
 import { OrderedIndex, PrimaryIndex, type WalkableIndex } from "./ordered-index.ts";
 import { plannedIndexes } from "./plan.ts";
 import { isPosting, PostingIndex } from "./posting-index.ts";
+import { Rewrite } from "./rewrite.ts";
 
 /** How many operations one turn takes, so that the event loop gets its turns too. */
 const TURN = 256;
@@ -63,6 +64,7 @@ export class EmbeddedStore {
   #closed = false;
   #broken = false;
   #compactedSize = 0;
+  #compacting: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   private constructor(definition: CollectionDefinition, options: DatabaseOptions, logger: Logger) {
@@ -165,31 +167,55 @@ export class EmbeddedStore {
     this.#change({ before: document });
   }
 
-  /** Writes the file anew, without what was replaced or removed. Nothing else goes on meanwhile. */
+  /** Writes the file anew, without what was replaced or removed. Others go on meanwhile, but for a moment at the end. */
   compact(): Promise<void> {
     const file = this.#file;
     if (!file) return Promise.resolve();
-    return this.#datastore.executor.pushAsync(async () => {
-      if (this.#broken) throw unavailable();
-      try {
-        await this.#datastore.persistence.persistCachedDatabaseAsync();
-      } finally {
-        // Either file is whole. Should this fail, the handle is closed and the next append says so.
-        await file.open();
-      }
-      this.#compactedSize = file.size;
+    this.#compacting ??= this.#compact(file).finally(() => {
+      this.#compacting = undefined;
     });
+    return this.#compacting;
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#timer);
+    // It ends by itself now.
+    await this.#compacting?.catch(() => {});
     await this.#datastore.executor.pushAsync(async () => {
       while (this.#waiting.length > 0) await this.#turn();
       await this.#file?.close();
     });
     if (this.#file) openFiles.delete(this.#file.filename);
+  }
+
+  async #compact(file: DataFile): Promise<void> {
+    const rewrite = await Rewrite.begin(file.filename);
+    try {
+      // Between two turns: what is in memory is what is in the file. A change makes a new document, and leaves these alone.
+      const documents = await this.#datastore.executor.pushAsync(async () => {
+        file.witness = rewrite;
+        return this.#datastore.getAllData();
+      });
+      const isStopped = () => this.#closed || this.#broken;
+      if (!(await rewrite.write(documents, isStopped))) throw unavailable();
+      await this.#datastore.executor.pushAsync(async () => {
+        if (isStopped()) throw unavailable();
+        file.witness = undefined;
+        try {
+          await rewrite.finish();
+        } finally {
+          // Either file is whole. Should this fail, the handle is closed and the next append says so.
+          await file.open();
+        }
+        this.#compactedSize = file.size;
+      });
+    } catch (error) {
+      file.witness = undefined;
+      await rewrite.discard();
+      throw error;
+    }
   }
 
   #schedule(): void {

@@ -20,12 +20,10 @@ export interface Tree<T = Document> {
 }
 
 export interface Datastore {
-  /** One task after another; compaction and loading go through it too. */
+  /** One task after another; loading goes through it too. */
   executor: { pushAsync<T>(task: () => Promise<T>): Promise<T> };
   indexes: { _id: { tree: Tree; insert(document: Document): void; remove(document: Document): void } };
   persistence: {
-    /** Writes a new file beside the old one, syncs it, and renames it. Not through the executor. */
-    persistCachedDatabaseAsync(): Promise<void>;
     /** Makes documents of the file's text. */
     treatRawStreamAsync(text: AsyncIterable<string>): Promise<{ data: Document[]; indexes: object }>;
   };

@@ -1,9 +1,11 @@
 /**
- * Writes to an embedded collection until it is killed, and prints each write once it is acknowledged.
+ * Writes to an embedded collection, and compacts it, until it is killed; prints each write once it is acknowledged.
  * node collection-writer.ts DIRECTORY RUN
  */
 import { writeSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
 import { openCollection } from "../../mixins/collection/collection.ts";
+import { EmbeddedCollection } from "../../mixins/collection/embedded.ts";
 import { things } from "./things.ts";
 
 const [dataDir = "", run = "0"] = process.argv.slice(2);
@@ -40,4 +42,12 @@ async function write(writer: number): Promise<never> {
   }
 }
 
-await Promise.all(Array.from({ length: 16 }, (_, writer) => write(writer)));
+/** All the time, so that the kill comes in the midst of it as well. */
+async function compact(): Promise<never> {
+  for (;;) {
+    if (collection instanceof EmbeddedCollection) await collection.compact();
+    await turn();
+  }
+}
+
+await Promise.all([compact(), ...Array.from({ length: 16 }, (_, writer) => write(writer))]);

@@ -22,7 +22,7 @@ export function inputReader({ anyCase = false }: Pick<Dialect, "anyCase">, route
       ...bodyFields(sent, body, anyCase),
       ...textFields(Object.entries(form?.fields ?? {}), inForm, typeOf),
     };
-    for (const name of inPath) fields[name] = coerce(given[name] ?? "", typeOf(name));
+    for (const name of inPath) fields[name] = asNumber(given[name] ?? "", typeOf(name));
     const parsed = takes.safeParse(fields);
     if (!parsed.success) throw refusal(parsed.error);
     if (file && !file.optional && form && form.upload === undefined) {
@@ -33,6 +33,10 @@ export function inputReader({ anyCase = false }: Pick<Dialect, "anyCase">, route
   };
 }
 
+/** Ids have leading zeros where another dialect, or `/v1`, shows them as text. */
+const asNumber = (text: string, type: Type) =>
+  coerce(type === "string" ? text : text.replace(/^0+(?=\d)/, ""), type);
+
 /** The first of a name counts. */
 function textFields(
   pairs: readonly (readonly [string, string])[],
@@ -41,7 +45,7 @@ function textFields(
 ): Fields {
   const fields: Fields = {};
   for (const [name, value] of pairs) {
-    if (known.includes(name) && !Object.hasOwn(fields, name)) fields[name] = coerce(value, typeOf(name));
+    if (known.includes(name) && !Object.hasOwn(fields, name)) fields[name] = asNumber(value, typeOf(name));
   }
   return fields;
 }
