@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type ErrorCode, STATUS } from "../../lib/errors.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import { dialectPaths, securitySchemesOf } from "./dialects/openapi.ts";
+import { problemResponse, problemSchema } from "./openapi-problems.ts";
 import { namesInPath, type Route } from "./rest/route.ts";
 
 type Json = Record<string, unknown>;
@@ -237,35 +238,6 @@ export function parameter(
     ...(example === undefined ? {} : { example }),
   };
 }
-
-const problemResponse = (description: string) => ({
-  description,
-  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
-});
-
-const problemSchema = {
-  type: "object",
-  description:
-    "RFC 9457. Some problems have members of their own, such as `chat_id` of the chat that exists.",
-  required: ["type", "title", "status", "detail", "code"],
-  properties: {
-    type: { type: "string" },
-    title: { type: "string" },
-    status: { type: "integer" },
-    detail: { type: "string", description: "for people" },
-    code: { type: "string", description: "for programs", examples: ["INVALID_ARGUMENT"] },
-    request_id: { type: "string" },
-    retry_after: { type: "integer", description: "seconds" },
-    errors: {
-      type: "array",
-      items: {
-        type: "object",
-        required: ["path", "message"],
-        properties: { path: { type: "string" }, message: { type: "string" } },
-      },
-    },
-  },
-};
 
 interface ObjectSchema extends Json {
   properties: Record<string, Json>;
