@@ -10,26 +10,20 @@ import type { Config } from "../../lib/config.ts";
 import { unavailable } from "../../lib/errors.ts";
 import { natsOptions } from "../../lib/nats-options.ts";
 import { attemptHandler, type Channel, delayAfter, type Patience } from "./patience.ts";
+import { isGone, Streams, streamOf } from "./streams.ts";
 
 export const DEAD_LETTERS = "DEAD_EVENTS";
 
-const DAY = 86_400_000;
-/** How long a consumer may be away and still get all; in milliseconds. */
-const KEPT_FOR = 14 * DAY;
-const DEAD_KEPT_FOR = 90 * DAY;
 const RETRY_AFTER = 1_000;
 const PUBLISH_WITHIN = 2_000;
 const DRAIN_WITHIN = 2_000;
 
 export class JetStreamAdapter extends channels.Adapters.NATS {
   readonly #patience: Patience;
-  /** Copies of each stream; as they are, and one of new streams, where undefined. */
-  readonly #replicas: number | undefined;
+  readonly #streams: Streams;
   readonly #stop = new AbortController();
   /** Aborted when the connection is lost; a new one for each connection. */
   #link = new AbortController();
-  /** By subject: streams that are known to exist. */
-  readonly #streams = new Map<string, Promise<StreamInfo>>();
   readonly #running = new Map<Channel, Set<Promise<void>>>();
 
   constructor(config: Config, patience: Patience) {
@@ -46,7 +40,13 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
       },
     });
     this.#patience = patience;
-    this.#replicas = config.STREAM_REPLICAS;
+    this.#streams = new Streams({
+      manager: () => this.manager,
+      logger: () => this.logger,
+      persist: (what, attempt) => this.#persist(what, attempt),
+      replicas: config.STREAM_REPLICAS,
+      dead: this.addPrefixTopic(DEAD_LETTERS),
+    });
   }
 
   /** Waits for NATS, and for its JetStream, as long as it takes. */
@@ -64,7 +64,7 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
     void this.#watch(this.connection);
     void this.connection.closed().then(() => this.#renew());
     // Those of events are looked at by who subscribes.
-    void this.#bringUp(streamOf(this.addPrefixTopic(DEAD_LETTERS)));
+    void this.#streams.bringUp(this.addPrefixTopic(DEAD_LETTERS));
   }
 
   /** All is set up by then. */
@@ -103,7 +103,7 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
 
   /** Called by the stock `subscribe`. Unlike the stock one it rejects when there is no such stream in the end. */
   override createStream(_name: string, subjects: string[]): Promise<StreamInfo> {
-    return this.#ensureStream(subjects[0] ?? "");
+    return this.#streams.ensure(subjects[0] ?? "");
   }
 
   override createConsumerHandler(channel: Channel) {
@@ -193,7 +193,7 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
   async #publish(subject: string, payload: unknown, options: PublishOptions): Promise<void> {
     // A copy each time: the stock one puts its own kind of headers into what it gets.
     const send = async () => {
-      await this.#ensureStream(subject);
+      await this.#streams.ensure(subject);
       await super.publish(subject, payload, { timeout: PUBLISH_WITHIN, ...options } as StockOptions);
     };
     try {
@@ -201,45 +201,9 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
     } catch (error) {
       if (!isGone(error)) throw error;
       // The stream was there before: somebody removed it, or NATS lost its disk.
-      this.#streams.delete(subject);
+      this.#streams.forget(subject);
       await send();
     }
-  }
-
-  #ensureStream(subject: string): Promise<StreamInfo> {
-    const known = this.#streams.get(subject);
-    if (known) return known;
-    const name = streamOf(subject);
-    const kept = subject === this.addPrefixTopic(DEAD_LETTERS) ? DEAD_KEPT_FOR : KEPT_FOR;
-    // The limits of one that exists are the operator's.
-    const found = this.manager.streams.info(name).catch((error: unknown) => {
-      if (!isGone(error)) throw error;
-      this.logger.info(`Creating the stream ${name}.`);
-      const replicas = this.#replicas === undefined ? {} : { num_replicas: this.#replicas };
-      return this.manager.streams.add({ name, subjects: [subject], max_age: nanos(kept), ...replicas });
-    });
-    this.#streams.set(subject, found);
-    found.then(
-      () => this.#bringUp(name),
-      () => this.#streams.delete(subject),
-    );
-    return found;
-  }
-
-  /** Nobody waits for it: what a stream keeps is there all the while. */
-  async #bringUp(name: string): Promise<void> {
-    const replicas = this.#replicas;
-    if (replicas === undefined) return;
-    await this.#persist(`bring the stream ${name} to ${replicas} replicas`, async () => {
-      const found = await this.manager.streams.info(name).catch((error: unknown) => {
-        if (!isGone(error)) throw error;
-      });
-      if (!found || found.config.num_replicas === replicas) return;
-      await this.manager.streams.update(name, { num_replicas: replicas });
-      this.logger.info(
-        `The stream ${name} has ${replicas} replicas instead of ${found.config.num_replicas}.`,
-      );
-    });
   }
 
   async #watch(connection: NatsConnection): Promise<void> {
@@ -263,14 +227,14 @@ export class JetStreamAdapter extends channels.Adapters.NATS {
     if (this.stopping) return;
     this.connected = false;
     this.#link.abort();
-    this.#streams.clear();
+    this.#streams.forgetAll();
     await this.connect();
     for (const channel of [...this.#running.keys()]) await this.subscribe(channel);
   }
 
   /** NATS may have come back without its disk: then streams and consumers are made again. */
   async #restore(): Promise<void> {
-    this.#streams.clear();
+    this.#streams.forgetAll();
     for (const channel of [...this.#running.keys()]) {
       await this.#persist(`find the consumer of ${channel.name}`, async () => {
         try {
@@ -300,11 +264,3 @@ type Stock = InstanceType<typeof channels.Adapters.NATS>;
 type StockOptions = NonNullable<Parameters<Stock["publish"]>[2]>;
 type PublishOptions = Omit<StockOptions, "headers"> & { headers?: unknown; raw?: boolean };
 type StockChannel = Parameters<Stock["subscribe"]>[0];
-
-/** A stream's name has no dots; nor has a durable consumer's. */
-const streamOf = (subject: string) => subject.replaceAll(".", "_");
-
-/** No such stream or consumer; or nobody listens on the subject, which for a publisher means the same. */
-const isGone = (error: unknown): boolean =>
-  error instanceof NatsError &&
-  (error.code === "503" || error.api_error?.err_code === 10014 || error.api_error?.err_code === 10059);

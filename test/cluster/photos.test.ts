@@ -4,7 +4,7 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { type Cluster, startCluster } from "../servers/cluster.ts";
+import { allBut, type Cluster, startCluster } from "../servers/cluster.ts";
 import { eventually } from "../servers/eventually.ts";
 import type { ServerHandle } from "../servers/server.ts";
 import { startGcs } from "../servers/servers.ts";
@@ -26,7 +26,7 @@ beforeAll(async () => {
   cluster = await startCluster({
     nodes: {
       gateway: ["api"],
-      core: ["auth", "session", "users", "social"],
+      core: allBut("api", "chat", "rooms", "photo"),
       chat: ["chat", "rooms"],
       photo: ["photo"],
     },
