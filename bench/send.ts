@@ -1,7 +1,7 @@
 // Acknowledged messages a second over WebSocket, each sender with one under way, into one conversation and into many.
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { type Cluster, startCluster } from "../test/servers/cluster.ts";
+import { allBut, type Cluster, startCluster } from "../test/servers/cluster.ts";
 import { openChat, openRoom, register } from "./accounts.ts";
 import { ask } from "./asking.ts";
 import type { Senders, Sending, Sent } from "./load/senders.ts";
@@ -86,7 +86,7 @@ async function startNodes(): Promise<Runtime> {
   const cluster: Cluster = await startCluster({
     nodes: {
       gateway: ["api"],
-      core: ["auth", "session", "users", "social", "rooms"],
+      core: allBut("api", "chat"),
       "chat-1": ["chat"],
       "chat-2": ["chat"],
     },
