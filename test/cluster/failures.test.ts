@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { allBut, type Cluster, startCluster } from "../servers/cluster.ts";
 import { eventually } from "../servers/eventually.ts";
@@ -7,7 +8,7 @@ import { failuresOf, startLoad } from "../support/load.ts";
 let cluster: Cluster;
 let ann: SignedUp;
 
-const DRAIN_DELAY_MS = 500;
+const DRAIN_DELAY_MS = 1_000;
 /** The services whose processes are ended. */
 const DOUBLED = ["api", "auth", "session", "users"];
 
@@ -37,21 +38,27 @@ afterAll(() => cluster?.stop());
 function balancer() {
   const gateways = ["api-1", "api-2"].map((name) => ({ node: cluster.node(name), ready: true }));
   let turn = 0;
-  const probe = setInterval(() => {
-    for (const gateway of gateways) {
-      fetch(`${gateway.node.healthUrl}/readyz`, { signal: AbortSignal.timeout(200) }).then(
-        ({ ok }) => (gateway.ready = ok),
-        () => (gateway.ready = false),
+  let stopped = false;
+  // One after the other, so that no answer overtakes a later one.
+  const probe = async (gateway: (typeof gateways)[number]) => {
+    while (!stopped) {
+      gateway.ready = await fetch(`${gateway.node.healthUrl}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
       );
+      await wait(20);
     }
-  }, 50);
+  };
+  for (const gateway of gateways) void probe(gateway);
   return {
     baseUrl() {
       turn += 1;
       const ready = gateways.filter((gateway) => gateway.ready);
       return (ready[turn % ready.length] ?? gateways[0])?.node.baseUrl ?? "";
     },
-    stop: () => clearInterval(probe),
+    stop: () => {
+      stopped = true;
+    },
   };
 }
 
