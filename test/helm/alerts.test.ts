@@ -26,6 +26,8 @@ test("the notes tell what to do next", async () => {
   expect(behind).toContain("https://veche.test/docs");
   expect(behind).toContain("gateway.trustProxy is empty");
   expect(behind).not.toContain("Photos are on a volume");
+  const hostless = await notes({ "gateway.ingress.enabled": true });
+  expect(hostless).toContain("open http://<address of the ingress controller>/docs");
 });
 
 test("the metrics that alerts and autoscalers ask for exist, with the labels that they ask by", async () => {

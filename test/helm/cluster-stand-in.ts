@@ -1,4 +1,4 @@
-// Answers helm as an API server does that has some secrets and nothing else: enough for `lookup`.
+// Answers helm as an API server does that has some secrets and StatefulSets, and nothing else: enough for `lookup`.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -53,8 +53,8 @@ const DISCOVERY: Record<string, object> = {
 export interface StandIn {
   /** For helm. */
   kubeconfig: string;
-  /** From then on `lookup` finds these, as a cluster keeps them. */
-  keep(secrets: Manifest[]): void;
+  /** From then on `lookup` finds these secrets and StatefulSets, as a cluster keeps them. */
+  keep(manifests: Manifest[]): void;
   close(): void;
 }
 
@@ -62,8 +62,9 @@ export async function standIn(): Promise<StandIn> {
   const kept = new Map<string, object>();
   const server = createServer((req, res) => {
     const path = req.url?.split("?")[0] ?? "";
-    const name = /^\/api\/v1\/namespaces\/[^/]+\/secrets\/([^/]+)$/.exec(path)?.[1] ?? "";
-    const found = DISCOVERY[path] ?? kept.get(name);
+    const [, plural = "", name = ""] =
+      /^\/(?:api\/v1|apis\/apps\/v1)\/namespaces\/[^/]+\/(secrets|statefulsets)\/([^/]+)$/.exec(path) ?? [];
+    const found = DISCOVERY[path] ?? kept.get(`${plural}/${name}`);
     res.writeHead(found ? 200 : 404, { "Content-Type": "application/json" });
     res.end(
       JSON.stringify(
@@ -86,8 +87,8 @@ export async function standIn(): Promise<StandIn> {
   );
   return {
     kubeconfig,
-    keep(secrets) {
-      for (const { metadata, stringData = {} } of secrets) {
+    keep(manifests) {
+      for (const { apiVersion, kind, metadata, spec, stringData = {} } of manifests) {
         const data = Object.fromEntries(
           Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString("base64")]),
         );
@@ -97,12 +98,9 @@ export async function standIn(): Promise<StandIn> {
           "meta.helm.sh/release-name": metadata.labels?.["app.kubernetes.io/instance"],
           "meta.helm.sh/release-namespace": (metadata as { namespace?: string }).namespace,
         };
-        kept.set(metadata.name, {
-          apiVersion: "v1",
-          kind: "Secret",
-          metadata: { ...metadata, annotations },
-          data,
-        });
+        const content = kind === "Secret" ? { data } : { spec };
+        const found = { apiVersion, kind, metadata: { ...metadata, annotations }, ...content };
+        kept.set(`${kind.toLowerCase()}s/${metadata.name}`, found);
       }
     },
     close() {

@@ -154,6 +154,22 @@ describe("with external servers", () => {
     expect(egress("schema")).toEqual([...dns, "10.0.0.0/8:27017"]);
   });
 
+  test("the gateway is reached from the ingress controller's namespace, so that none forges X-Forwarded-For", async () => {
+    const production = await render({ files: ["production"] });
+    const gateway = ofKind(production, "NetworkPolicy").find(({ metadata }) => metadata.name === "veche-api");
+    const clients = ((gateway?.spec.ingress ?? []) as Rule[]).filter(
+      ({ ports }) => ports?.[0]?.port === 3000,
+    );
+    expect(clients.map(({ from = [] }) => from.map((peer) => peer.namespaceSelector?.matchLabels))).toEqual([
+      [{ "kubernetes.io/metadata.name": "ingress-nginx" }, undefined],
+    ]);
+    // The second one: the pod of `helm test`.
+    const test = { ...labelsOf("test") };
+    expect(reaches(production, test, labelsOf("api"), 3000)).toBe(true);
+    expect(reaches(production, OUTSIDE, labelsOf("api"), 3000)).toBe(false);
+    expect(reaches(production, labelsOf("chat"), labelsOf("api"), 3000)).toBe(false);
+  });
+
   test.each(["nats", "mongodb", "redis"])("%s without its addresses is refused", async (server) => {
     const said = await refusal({ files: ["production"], set: { [`networkPolicy.${server}Cidrs`]: [] } });
     expect(said).toContain(`networkPolicy.${server}Cidrs is needed`);

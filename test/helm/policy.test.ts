@@ -6,7 +6,7 @@ const CASES: [string, Values][] = [
   ["the defaults", {}],
   ["kind", { files: ["kind"] }],
   ["production", { files: ["production"] }],
-  ["clustered bundled servers", { set: { "nats.bundled.replicas": 3, "mongodb.bundled.replicas": 3 } }],
+  ["a cluster of bundled NATS", { set: { "nats.bundled.replicas": 3 } }],
 ];
 
 describe.each(CASES)("with %s", (_name, values) => {
@@ -134,7 +134,19 @@ describe.each(CASES)("with %s", (_name, values) => {
     expect(budgets.map(({ metadata }) => metadata.name).sort()).toEqual(
       several.map(({ metadata }) => metadata.name).sort(),
     );
-    for (const { spec } of budgets) expect(spec.maxUnavailable).toBe(1);
+    for (const { spec } of budgets) {
+      expect(spec).toMatchObject({ maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" });
+    }
+  });
+
+  test("a node is given up for all that services have on its own disk", () => {
+    for (const { metadata, spec } of ofKind(manifests, "Deployment")) {
+      const local: { name: string; emptyDir?: object }[] = spec.template.spec.volumes;
+      const given =
+        spec.template.metadata.annotations["cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"];
+      const names = local.flatMap(({ name, emptyDir }) => (emptyDir ? [name] : []));
+      expect([metadata.name, given.split(",")]).toEqual([metadata.name, names]);
+    }
   });
 
   test("an update leaves as many pods as there are, and gives each the time that it takes to end", () => {

@@ -18,17 +18,36 @@ const MATRIX: [string, Values][] = [
     { set: { ...on("gateway.httpRoute.enabled"), "gateway.httpRoute.parentRefs": [{ name: "door" }] } },
   ],
   ["an ingress", { set: { ...on("gateway.ingress.enabled"), "gateway.ingress.host": "veche.test" } }],
-  ["clusters of servers", { set: { "nats.bundled.replicas": 3, "mongodb.bundled.replicas": 3 } }],
+  ["a cluster of NATS", { set: { "nats.bundled.replicas": 3 } }],
   [
     "an external NATS",
     { set: { "nats.externalUrl": "tls://u:p@nats:4222", "networkPolicy.natsCidrs": ["10.0.0.0/8"] } },
   ],
   [
     "TLS and credentials for NATS",
-    { set: { "nats.tlsSecret": "tls", "nats.tlsClientCertificate": true, "nats.credsSecret": "creds" } },
+    {
+      set: {
+        "nats.externalSecret": "mine",
+        "networkPolicy.natsCidrs": ["10.0.0.0/8"],
+        "nats.tlsSecret": "tls",
+        "nats.tlsClientCertificate": true,
+        "nats.credsSecret": "creds",
+      },
+    },
   ],
   ["photos in a bucket", { set: { "photos.gcsBucket": "photos", "photos.gcsCredentialsSecret": "gcs" } }],
   ["photos on a claim of one's own", { set: { "photos.volume.existingClaim": "mine" } }],
+  [
+    "a load balancer",
+    {
+      set: {
+        "gateway.service.type": "LoadBalancer",
+        "gateway.service.loadBalancerClass": "example.com/internal",
+        "gateway.service.loadBalancerSourceRanges": ["192.0.2.0/24"],
+      },
+    },
+  ],
+  ["ports of nodes", { set: { "gateway.service.type": "NodePort" } }],
   [
     "everything scaling",
     { set: on("defaults.autoscaling.enabled", "services.api.autoscaling.connections.enabled") },

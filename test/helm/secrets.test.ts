@@ -45,7 +45,7 @@ test("an installation makes them, an upgrade keeps every one, and so does the en
   const jwt = named(installed, "Secret", "veche-jwt-public");
   const refresh = named(installed, "Secret", "veche-refresh");
   const rotating = [
-    { ...jwt, stringData: { ...jwt.stringData, "2.public.pem": "new\nkey\n" } },
+    { ...jwt, stringData: { ...jwt.stringData, "2027-01-15.public.pem": "new\nkey\n" } },
     { ...refresh, stringData: { ...refresh.stringData, REFRESH_SECRET_PREVIOUS: "p".repeat(32) } },
   ];
   cluster.keep(rotating);
@@ -70,11 +70,21 @@ test("what auth signs with the made keys, gateways check with the public half, a
   expect(auth.signing().algorithm).toBe("ES256");
   expect(() => api.signing()).toThrow("no *.private.pem");
   expect(api.publicKeys()).toEqual([
-    expect.objectContaining({ kid: "1", alg: "ES256", kty: "EC", crv: "P-256" }),
+    expect.objectContaining({ kid: "0000-made", alg: "ES256", kty: "EC", crv: "P-256" }),
   ]);
   const user: Caller = { id: newUserId(), sessionId: newSessionId(), role: "user" };
   const token = new AccessTokens(auth).sign(user, 60);
   expect(new AccessTokens(api).check(token)).toMatchObject({ caller: user });
+});
+
+test("a key that is named by its date takes the made one's place", async () => {
+  const { stringData = {} } = named(await render(), "Secret", "veche-jwt-private");
+  const folder = mkdtempSync(join(directory, "dated"));
+  for (const [file, content] of Object.entries(stringData)) {
+    writeFileSync(join(folder, file), content);
+    writeFileSync(join(folder, "2027-01-15.private.pem"), content);
+  }
+  expect(directoryKeyRing(folder).signing().kid).toBe("2027-01-15");
 });
 
 test("only those who need a secret get it", async () => {
@@ -116,8 +126,10 @@ test("passwords need no escaping in a URL, and a URL that is given is kept in a 
     "networkPolicy.redisCidrs": ["10.0.0.0/8"],
   };
   const manifests = await render({ set });
-  expect(named(manifests, "Secret", "veche-redis").stringData).toEqual({
+  expect(named(manifests, "Secret", "veche-redis-url").stringData).toEqual({
     REDIS_URL: "rediss://:secret@redis.test",
   });
   expect(JSON.stringify(ofKind(manifests, "Deployment"))).not.toContain("secret@redis");
+  // The bundled server's own stays as it was made: its volume opens with nothing else.
+  expect(ofKind(manifests, "Secret").map(({ metadata }) => metadata.name)).not.toContain("veche-redis");
 });

@@ -1,8 +1,10 @@
 // What single values do, and which are refused.
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { Variables } from "../../lib/config.ts";
+import { stringify } from "yaml";
+import { loadConfig, Variables } from "../../lib/config.ts";
 import { serviceNames } from "../../scripts/services.ts";
 import {
   CHART,
@@ -85,7 +87,46 @@ test.each<[string, Values, string[]]>([
   ],
   ["half of the keys", { set: { "secrets.jwtPrivateKeys": "mine" } }, ["jwtPublicKeys", "both or none"]],
   ["two servers of NATS", { set: { "nats.bundled.replicas": 2 } }, ["nats.bundled.replicas"]],
-  ["two members of MongoDB", { set: { "mongodb.bundled.replicas": 2 } }, ["mongodb.bundled.replicas"]],
+  ["three members of MongoDB", { set: { "mongodb.bundled.replicas": 3 } }, ["mongodb.bundled.replicas is 1"]],
+  [
+    "TLS for the bundled NATS",
+    { set: { "nats.tlsSecret": "tls" } },
+    ["nats.tlsSecret", "nats.externalSecret"],
+  ],
+  ["credentials for the bundled NATS", { set: { "nats.credsSecret": "creds" } }, ["nats.credsSecret"]],
+  ["a certificate from no secret", { set: { "nats.tlsClientCertificate": true } }, ["needs nats.tlsSecret"]],
+  [
+    "more copies than servers",
+    { set: { "nats.streamReplicas": 3 } },
+    ["nats.streamReplicas is 3", "nats.bundled.replicas=1"],
+  ],
+  [
+    "a minimum over its maximum",
+    { set: { "services.chat.autoscaling": { enabled: true, minReplicas: 7 } } },
+    ["services.chat.autoscaling.minReplicas is 7", "6"],
+  ],
+  [
+    "a certificate for no host",
+    { set: { "gateway.ingress.enabled": true, "gateway.ingress.tlsSecret": "tls" } },
+    ["gateway.ingress.tlsSecret needs gateway.ingress.host"],
+  ],
+  [
+    "a class of load balancers for none",
+    { set: { "gateway.service.loadBalancerClass": "internal" } },
+    ["gateway.service.type=LoadBalancer"],
+  ],
+  ...["Talk", "1talk", "talk_", "talk.", "talk-"].flatMap((name): [string, Values, string[]][] => [
+    [`the name ${name}`, { set: { nameOverride: name } }, ["/nameOverride"]],
+    [`the full name ${name}`, { set: { fullnameOverride: name } }, ["/fullnameOverride"]],
+  ]),
+  ["a release that begins with a digit", { release: "2talk" }, ['"2talk-veche"', "fullnameOverride"]],
+  ...["veche:0.1.0", "reg.test:5000/veche:1", "veche@sha256", "reg.test/", "reg.test:5000"].map(
+    (name): [string, Values, string[]] => [
+      `the repository ${name}`,
+      { set: { "image.repository": name } },
+      ["/image/repository"],
+    ],
+  ),
   ...["secrets.refreshSecret", "nats.externalSecret", "mongodb.externalSecret", "redis.externalSecret"].map(
     (name): [string, Values, string[]] => [
       `production without ${name}`,
@@ -101,6 +142,48 @@ test.each<[string, Values, string[]]>([
 ])("%s is refused, by name", async (_name, values, parts) => {
   const said = await refusal(values);
   for (const part of parts) expect(said).toContain(part);
+});
+
+test("a repository may be on a port", async () => {
+  const [first] = workloads(await render({ set: { "image.repository": "reg.test:5000/a/veche" } }));
+  expect(first?.pod.containers[0]?.image).toBe("reg.test:5000/a/veche:0.1.0");
+});
+
+test("numbers of a values file come through as they were written", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "veche-values-"));
+  const file = join(directory, "values.yaml");
+  const config = { SESSION_TTL_S: 2_592_000, PHOTO_MAX_BYTES: 10_485_760, PHOTO_MAX_PIXELS: 40_000_001 };
+  const scaling = { enabled: true, connections: { enabled: true, averageValue: 1_500_000 } };
+  const storage = { bundled: { storage: { size: 2_147_483_648 } } };
+  const values = {
+    config: { ...config, BCRYPT_COST: 10, DATA_FSYNC: true, API_DIALECTS: "none" },
+    services: { api: { autoscaling: scaling } },
+    photos: { volume: { size: 10_737_418_240 } },
+    ...{ nats: storage, mongodb: storage },
+  };
+  writeFileSync(file, stringify(values));
+  const manifests = await render({}, ["--values", file]);
+  rmSync(directory, { recursive: true });
+  for (const { spec } of ofKind(manifests, "Deployment")) {
+    const env = environmentOf(
+      spec.template.spec.containers[0],
+      () => "nats://a-secret-of-32-characters-or-more",
+    );
+    const urls = { MONGO_URL: "mongodb://m/v", NATS_URL: "nats://n", REDIS_URL: "redis://r" };
+    expect(loadConfig({ ...env, ...urls })).toMatchObject({ ...config, BCRYPT_COST: 10, API_DIALECTS: [] });
+  }
+  const [cpu, connections] = named(manifests, "HorizontalPodAutoscaler", "veche-api").spec.metrics;
+  expect(cpu.resource.target.averageUtilization).toBe(70);
+  expect(connections.pods.target.averageValue).toBe("1500000");
+  const claims = ["nats", "mongodb"].map(
+    (name) => named(manifests, "StatefulSet", `veche-${name}`).spec.volumeClaimTemplates[0].spec,
+  );
+  claims.push(named(manifests, "PersistentVolumeClaim", "veche-photos").spec);
+  expect(claims.map(({ resources }) => resources.requests.storage)).toEqual([
+    "2147483648",
+    "2147483648",
+    "10737418240",
+  ]);
 });
 
 test("photos on a volume: one pod, replaced by Recreate, and the volume outlives the release", async () => {

@@ -47,6 +47,15 @@ labels:
 {{- default $short .Values.meshNamespace -}}
 {{- end -}}
 
+{{/* As text: whole numbers of a values file are floating point here, and would be printed as 1e+06. */}}
+{{- define "veche.plain" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}
+{{ int64 . }}
+{{- else -}}
+{{ . }}
+{{- end -}}
+{{- end -}}
+
 {{- define "veche.image" -}}
 {{- $hint := "image.repository is needed: push the image to a registry and name it, or load it with `kind load docker-image veche:0.1.0` or `minikube image load veche:0.1.0` and set image.repository=veche" -}}
 {{- $repository := required $hint .Values.image.repository -}}
@@ -153,10 +162,52 @@ users: { mongodb: true, refresh: true }
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if eq (int .Values.mongodb.bundled.replicas) 2 -}}
-{{- fail "mongodb.bundled.replicas is 1 or 3: of two members none can lose the other" -}}
+{{- if ne (int .Values.mongodb.bundled.replicas) 1 -}}
+{{- fail "mongodb.bundled.replicas is 1: the bundled MongoDB has one member. For more name a MongoDB of your own: mongodb.externalSecret" -}}
 {{- end -}}
-{{- if eq (int .Values.nats.bundled.replicas) 2 -}}
+{{- include "veche.checkNats" . -}}
+{{- range $name, $needs := include "veche.needs" . | fromYaml -}}
+{{- $scaling := (include "veche.service" (dict "root" $ "service" $name) | fromYaml).autoscaling -}}
+{{- if and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
+{{- fail (printf "services.%s.autoscaling.minReplicas is %d, over its maxReplicas of %d" $name (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.gateway -}}
+{{- if and .ingress.enabled .ingress.tlsSecret (not .ingress.host) -}}
+{{- fail "gateway.ingress.tlsSecret needs gateway.ingress.host: a certificate is for a host" -}}
+{{- end -}}
+{{- if and (or .service.loadBalancerClass .service.loadBalancerSourceRanges) (ne .service.type "LoadBalancer") -}}
+{{- fail "gateway.service.loadBalancerClass and loadBalancerSourceRanges need gateway.service.type=LoadBalancer" -}}
+{{- end -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "veche.fullname" .)) -}}
+{{- fail (printf "%q can't begin the names of Services: a letter first, then a-z, 0-9 and -. Name the release so, or set fullnameOverride" (include "veche.fullname" .)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "veche.checkNats" -}}
+{{- $nats := .Values.nats -}}
+{{- $servers := int $nats.bundled.replicas -}}
+{{- if and $nats.tlsClientCertificate (not $nats.tlsSecret) -}}
+{{- fail "nats.tlsClientCertificate needs nats.tlsSecret, which has the certificate" -}}
+{{- end -}}
+{{- if include "veche.natsBundled" . -}}
+{{- range $name := list "tlsSecret" "credsSecret" -}}
+{{- if index $nats $name -}}
+{{- fail (printf "nats.%s is for a NATS of your own: the bundled one has neither TLS nor credentials. Set nats.externalSecret, too" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $servers 2 -}}
 {{- fail "nats.bundled.replicas is 1, or 3 and more: of two servers none can lose the other" -}}
+{{- end -}}
+{{- if gt (int (include "veche.streamReplicas" .)) $servers -}}
+{{- fail (printf "nats.streamReplicas is %v, more than the bundled NATS has servers (nats.bundled.replicas=%d)" $nats.streamReplicas $servers) -}}
+{{- end -}}
+{{- /* One server alone keeps streams where a cluster doesn't look, and a cluster that loses members loses its majority. */}}
+{{- $live := lookup "apps/v1" "StatefulSet" .Release.Namespace (printf "%s-nats" (include "veche.fullname" .)) | default dict -}}
+{{- $was := int (dig "spec" "replicas" $servers $live) -}}
+{{- if and (ne $was $servers) (or (eq $was 1) (lt $servers $was)) -}}
+{{- fail (printf "nats.bundled.replicas is decided at the installation: from %d servers to %d all streams would be lost" $was $servers) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -18,6 +18,30 @@ securityContext:
   capabilities: { drop: [ALL] }
 {{- end -}}
 
+{{/* Where pods of the chart that are no service run, and what their images are fetched with: as services do by default. */}}
+{{- define "veche.placement" -}}
+{{- $placement := pick .Values.defaults "nodeSelector" "tolerations" "priorityClassName" -}}
+{{- $placement = set $placement "imagePullSecrets" .Values.imagePullSecrets -}}
+{{- range $field, $value := $placement }}
+{{- if $value }}
+{{ dict $field $value | toYaml }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Another annotation of a pod when a URL that the chart keeps in a secret is another, so that the pod is replaced. Takes (dict "root" $ "needs" …). */}}
+{{- define "veche.urlChecksum" -}}
+{{- $urls := list -}}
+{{- range $server := list "mongodb" "nats" "redis" -}}
+{{- if index $.needs (eq $server "mongodb" | ternary "mongodb" "mesh") -}}
+{{- $urls = append $urls (index $.root.Values $server).externalUrl -}}
+{{- end -}}
+{{- end -}}
+{{- if compact $urls -}}
+checksum/external-urls: {{ toJson $urls | sha256sum | trunc 16 | quote }}
+{{- end -}}
+{{- end -}}
+
 {{/* A variable from a secret. Takes (dict "name" … "secret" … "key" … "optional" …). */}}
 {{- define "veche.fromSecret" -}}
 - name: {{ .name }}
@@ -42,12 +66,12 @@ securityContext:
   {{- if eq .server "nats" }}
   value: {{ include "veche.members" (dict "root" .root "name" $name "replicas" $of.bundled.replicas "port" 4222 "before" (printf "nats://veche:$(%s)@" $password)) }}
   {{- else if eq .server "mongodb" }}
-  value: mongodb://veche:$({{ $password }})@{{ include "veche.members" (dict "root" .root "name" $name "replicas" $of.bundled.replicas "port" 27017) }}/veche?authSource=admin&replicaSet=rs0
+  value: mongodb://veche:$({{ $password }})@{{ include "veche.members" (dict "root" .root "name" $name "replicas" 1 "port" 27017) }}/veche?authSource=admin&replicaSet=rs0
   {{- else }}
   value: redis://:$({{ $password }})@{{ $name }}.{{ .root.Release.Namespace }}.svc:6379
   {{- end }}
 {{- else }}
-{{ include "veche.fromSecret" (dict "name" $variable "secret" (default $name $of.externalSecret)) }}
+{{ include "veche.fromSecret" (dict "name" $variable "secret" (default (printf "%s-url" $name) $of.externalSecret)) }}
 {{- end }}
 {{- end -}}
 
@@ -89,7 +113,7 @@ securityContext:
 - { name: NODE_EXTRA_CA_CERTS, value: /etc/veche/ca/ca.crt }
 {{- end }}
 {{- range $name, $value := .config }}
-- { name: {{ $name }}, value: {{ $value | toString | quote }} }
+- { name: {{ $name }}, value: {{ include "veche.plain" $value | quote }} }
 {{- end }}
 {{- with .extraEnv }}
 {{ toYaml . }}
