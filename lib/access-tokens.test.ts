@@ -15,13 +15,13 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const SECRET = "0123456789abcdef0123456789abcdef";
 const caller: Caller = { id: newUserId(), sessionId: newSessionId(), role: "user" };
 
-function writeKey(kid: string, half: "private" | "public", type: "rsa" | "ec") {
+function writeKey(kid: string, half: "private" | "public", type: "rsa" | "ec", into = directory) {
   const { privateKey, publicKey } =
     type === "rsa"
       ? generateKeyPairSync("rsa", { modulusLength: 2048 })
       : generateKeyPairSync("ec", { namedCurve: "P-256" });
   writeFileSync(
-    join(directory, `${kid}.${half}.pem`),
+    join(into, `${kid}.${half}.pem`),
     half === "private"
       ? privateKey.export({ type: "pkcs8", format: "pem" })
       : publicKey.export({ type: "spki", format: "pem" }),
@@ -78,6 +78,20 @@ test("keys rotate: the last kid signs, all check, and a public key is no HMAC se
     expiresIn: 60,
   });
   expect(() => tokens.check(confused)).toThrow("not valid");
+});
+
+test.each([
+  [["9", "10"], "10"],
+  [["key-9", "key-10", "key-2"], "key-10"],
+  [["2026-9", "2026-10"], "2026-10"],
+  [["2026-01", "2026-01-b"], "2026-01-b"],
+  [["2025-12", "2026-01"], "2026-01"],
+  [["a", "b"], "b"],
+])("of %j, %s signs", (kids, last) => {
+  const numbered = mkdtempSync(join(tmpdir(), "veche-keys-"));
+  for (const kid of kids) writeKey(kid, "private", "ec", numbered);
+  expect(directoryKeyRing(numbered).signing().kid).toBe(last);
+  rmSync(numbered, { recursive: true });
 });
 
 test("a directory with a file that is no key says which", () => {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ADDRESS_LIST_RULE, isAddressList } from "./address-list.ts";
 import { ConfigError, flag, integer, list, optional, readVariables, url } from "./config-values.ts";
 import { DIALECTS, type Dialect, isDialect } from "./dialects.ts";
+import { NATS_URL_RULE, parseNatsServers } from "./nats-servers.ts";
 
 /** The variables, in the order of the README's table. An empty one counts as absent. */
 export const Variables = z.object({
@@ -20,7 +21,9 @@ export const Variables = z.object({
     .regex(/^[a-zA-Z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -")
     .default("veche"),
   NODE_ID: optional(z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, "must be letters, digits, _ or -")),
-  NATS_URL: optional(url("nats:", "tls:")),
+  NATS_URL: optional(
+    url("nats:", "tls:").refine((text) => parseNatsServers(text) !== undefined, NATS_URL_RULE),
+  ),
   NATS_CREDS_FILE: optional(z.string()),
   NATS_TLS_CA: optional(z.string()),
   NATS_TLS_CERT: optional(z.string()),

@@ -2,7 +2,7 @@
  * Keys that access tokens are signed and checked with: one secret (HS256), or a directory of key files (RS256, ES256).
  *
  * In the directory `<kid>.private.pem` signs and checks, `<kid>.public.pem` only checks. The private key whose kid sorts
- * last signs. To rotate: put the new public key everywhere, wait a minute, put the new private key, and take the old
+ * last signs, numbers in it by their value: 10 comes after 9. To rotate: put the new public key everywhere, wait a minute, put the new private key, and take the old
  * files away when the last token signed with them has ended. The directory is read again every 30 s.
  */
 import {
@@ -87,13 +87,30 @@ export function directoryKeyRing(directory: string): KeyRing {
   };
 }
 
+const { compare } = new Intl.Collator("en", { numeric: true });
+
+/** Two that are the same number, as 9 and 09, have an order, too. */
+const byKid = (one: KeyFile, other: KeyFile) =>
+  compare(one.kid, other.kid) || (one.file < other.file ? -1 : 1);
+
+interface KeyFile {
+  file: string;
+  kid: string;
+  half: string;
+}
+
+function keyFiles(directory: string): KeyFile[] {
+  const files = readdirSync(directory).flatMap((file) => {
+    const [, kid, half] = /^([A-Za-z0-9_.-]+)\.(private|public)\.pem$/.exec(file) ?? [];
+    return kid && half ? [{ file, kid, half }] : [];
+  });
+  return files.sort(byKid);
+}
+
 function readKeys(directory: string) {
   const checking = new Map<string, SigningKey>();
   let signing: SigningKey | undefined;
-  for (const file of readdirSync(directory).sort()) {
-    const match = /^([A-Za-z0-9_.-]+)\.(private|public)\.pem$/.exec(file);
-    if (!match) continue;
-    const [, kid = "", half] = match;
+  for (const { file, kid, half } of keyFiles(directory)) {
     const pem = readFileSync(join(directory, file));
     const publicKey = createPublicKey(pem);
     const algorithm = algorithmOf(publicKey, file);

@@ -46,6 +46,10 @@ test("the secret can be changed without breaking the URLs that are out", () => {
   expect(new PhotoUrls(changed).isGood(id, "full", exp, sig, NOW)).toBe(false);
   const both = new PhotoUrls({ ...changed, REFRESH_SECRET_PREVIOUS: SECRET });
   expect(both.isGood(id, "full", exp, sig, NOW)).toBe(true);
+  // A process that was not yet changed, and was told which secret comes.
+  const before = new PhotoUrls({ ...settings, REFRESH_SECRET_PREVIOUS: `${SECRET}!` });
+  const [newExp, newSig] = partsOf(both.of(id, "full", NOW));
+  expect(before.isGood(id, "full", newExp, newSig, NOW)).toBe(true);
 });
 
 test("URLs are absolute where it is known where clients reach Veche", () => {

@@ -1,8 +1,11 @@
 // `npm run admin -- <email>`: makes an account an administrator, or takes that back.
-import { call } from "../lib/contract.ts";
-import { isVecheError } from "../lib/errors.ts";
-import { configFromEnvironment, end, makeBroker } from "./process.ts";
-import { loadServices } from "./services.ts";
+import { onSignal } from "./signals.ts";
+
+onSignal(() => process.exit(1));
+const { call } = await import("../lib/contract.ts");
+const { isVecheError } = await import("../lib/errors.ts");
+const { configFromEnvironment, end, makeBroker } = await import("./process.ts");
+const { loadServices } = await import("./services.ts");
 
 const HELP = `Usage: npm run admin -- <email>            make the account an administrator
        npm run admin -- <email> --revoke   make it a user again, and sign it out everywhere

@@ -1,6 +1,10 @@
 // `npm run demo`: two users register, open a chat and see each other's messages live, against a running Veche.
 import { parseArgs } from "node:util";
-import { type Message, VecheClient } from "../clients/ts/client.ts";
+import type { VecheClient as Client, Message } from "../clients/ts/client.ts";
+import { onSignal } from "./signals.ts";
+
+onSignal(() => process.exit(1));
+const { VecheClient } = await import("../clients/ts/client.ts");
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,7 +22,7 @@ default: http://localhost:3000; --delete-accounts leaves nothing behind`);
 const PASSWORD = "correct horse battery";
 const unique = Math.random().toString(36).slice(2, 8);
 
-async function signUp(name: string): Promise<VecheClient> {
+async function signUp(name: string): Promise<Client> {
   const client = new VecheClient(url);
   const email = `${name}.${unique}@example.com`;
   await client.register({ email, password: PASSWORD, nickname: `${name}_${unique}` });

@@ -1,14 +1,17 @@
 // `npm run import -- <system> <file>`: takes over what an older system holds.
 import { accessSync, constants } from "node:fs";
 import { Worker } from "node:worker_threads";
-import { dryRun } from "./import/dry-run.ts";
-import { answerCalls } from "./import/remote.ts";
-import { ProgressLine, summary } from "./import/report.ts";
-import { assertOfSystem } from "./import/run.ts";
-import { SYSTEMS } from "./import/systems.ts";
 import type { ThreadMessage, ThreadStart } from "./import/thread.ts";
-import { configFromEnvironment, end, makeBroker } from "./process.ts";
-import { loadServices, serviceNames } from "./services.ts";
+import { onSignal } from "./signals.ts";
+
+onSignal(() => process.exit(1));
+const { dryRun } = await import("./import/dry-run.ts");
+const { answerCalls } = await import("./import/remote.ts");
+const { ProgressLine, summary } = await import("./import/report.ts");
+const { assertOfSystem } = await import("./import/run.ts");
+const { SYSTEMS } = await import("./import/systems.ts");
+const { configFromEnvironment, end, makeBroker } = await import("./process.ts");
+const { loadServices, serviceNames } = await import("./services.ts");
 
 const NAMES = SYSTEMS.map(({ name }) => name).join(", ");
 
@@ -85,8 +88,7 @@ function runThread(start: ThreadStart): Promise<number> {
     resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MIB },
   });
   answerCalls(worker, broker);
-  const stop = () => worker.postMessage("stop");
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
+  onSignal(() => worker.postMessage("stop"));
   let code = 1;
   worker.on("message", (message: Partial<ThreadMessage>) => {
     if (message.event === "progress" && message.progress && message.memory) {

@@ -1,5 +1,8 @@
 // `npm run repl`: Moleculer's console, joined to a running cluster over NATS_URL.
-import { configFromEnvironment, end, makeBroker } from "./process.ts";
+import { onSignal } from "./signals.ts";
+
+onSignal(() => process.exit(0));
+const { configFromEnvironment, end, makeBroker } = await import("./process.ts");
 
 const config = configFromEnvironment(true);
 if (!config.cluster) {

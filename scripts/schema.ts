@@ -1,8 +1,15 @@
 // `npm run schema`: brings the schema of the database up to this version. Run it before or while a new version starts.
-import { lockDataDir } from "../lib/data-dir.ts";
-import { changeSchema } from "../mixins/schema/change-schema.ts";
-import { schemaSteps, versionAfter } from "../mixins/schema/steps.ts";
-import { configFromEnvironment, end } from "./process.ts";
+import { onSignal } from "./signals.ts";
+
+const UNFINISHED = "The schema was not changed to its end: run it again.";
+onSignal(() => {
+  console.error(`veche: ${UNFINISHED}`);
+  process.exit(1);
+});
+const { lockDataDir } = await import("../lib/data-dir.ts");
+const { changeSchema } = await import("../mixins/schema/change-schema.ts");
+const { schemaSteps, versionAfter } = await import("../mixins/schema/steps.ts");
+const { configFromEnvironment, end } = await import("./process.ts");
 
 const HELP = `Usage: npm run schema      bring the schema of the database at MONGO_URL up to version ${versionAfter(schemaSteps)}
 
@@ -16,7 +23,7 @@ if (process.argv.includes("--help") || process.argv.includes("-h")) {
 
 const config = configFromEnvironment(true);
 const stop = new AbortController();
-for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+onSignal(() => stop.abort());
 
 try {
   if (!config.MONGO_URL && config.DATA_DIR) lockDataDir(config.DATA_DIR);
@@ -25,7 +32,5 @@ try {
   const version = await changeSchema(database, schemaSteps, console, stop.signal);
   console.log(`The schema is at version ${version}.`);
 } catch (error) {
-  end([
-    stop.signal.aborted ? "The schema was not changed to its end: run it again." : (error as Error).message,
-  ]);
+  end([stop.signal.aborted ? UNFINISHED : (error as Error).message]);
 }

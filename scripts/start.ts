@@ -1,9 +1,14 @@
 // Starts Veche: all services, or those that SERVICES names. `npm start -- --help` tells more.
 import type { ServiceBroker } from "moleculer";
-import { type Config, ConfigError } from "../lib/config.ts";
-import { runtimeOf } from "../mixins/runtime.ts";
-import { configFromEnvironment, end, makeBroker } from "./process.ts";
-import { loadServices, serviceNames } from "./services.ts";
+import type { Config } from "../lib/config.ts";
+import { onSignal } from "./signals.ts";
+
+// Nothing runs yet that would have to be stopped.
+onSignal(() => process.exit(0));
+const { ConfigError } = await import("../lib/config.ts");
+const { runtimeOf } = await import("../mixins/runtime.ts");
+const { configFromEnvironment, end, makeBroker } = await import("./process.ts");
+const { loadServices, serviceNames } = await import("./services.ts");
 
 const HELP = `Usage: npm start            all services in this one process, on http://localhost:3000
        npm start -- --repl   with Moleculer's console
@@ -26,30 +31,28 @@ async function main(): Promise<void> {
   });
   const broker = makeBroker(config);
   for (const schema of services) broker.createService(schema);
-  stopOnSignal(broker, config);
-  await broker.start();
+  onSignal(() => stop(broker, config));
+  const { lifecycle } = runtimeOf(broker);
+  await broker.start().catch((error: unknown) => {
+    // What a signal stopped does not come to its end, and that is no failure.
+    if (!lifecycle.draining) throw error;
+  });
+  if (lifecycle.draining) return;
   welcome(broker, config);
   if (process.argv.includes("--repl")) broker.repl();
 }
 
 /**
  * Not ready any more, but serving on until balancers have seen it; then no new requests, those under way are answered,
- * and the node leaves the mesh. A second signal ends at once.
+ * and the node leaves the mesh.
  */
-function stopOnSignal(broker: ServiceBroker, config: Config): void {
-  let stopping = false;
-  const stop = async () => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    const { lifecycle } = runtimeOf(broker);
-    lifecycle.draining = true;
-    await new Promise((passed) => setTimeout(passed, config.DRAIN_DELAY_MS));
-    await lifecycle.closeDoors();
-    await broker.stop();
-    process.exit(0);
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
+async function stop(broker: ServiceBroker, config: Config): Promise<void> {
+  const { lifecycle } = runtimeOf(broker);
+  lifecycle.draining = true;
+  await new Promise((passed) => setTimeout(passed, config.DRAIN_DELAY_MS));
+  await lifecycle.closeDoors();
+  await broker.stop();
+  process.exit(0);
 }
 
 function welcome(broker: ServiceBroker, config: Config): void {

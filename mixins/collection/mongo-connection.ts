@@ -4,7 +4,7 @@ import MongooseAdapter from "moleculer-db-adapter-mongoose";
 import mongoose, { type ConnectOptions, type Model } from "mongoose";
 import type { Logger } from "./definition.ts";
 import type { Document } from "./document.ts";
-import { isPassing } from "./mongo-errors.ts";
+import { isPassing, isSignInRefused } from "./mongo-errors.ts";
 
 /** Milliseconds after which an operation is given up: on the server, and a little later on the socket. */
 export const OPERATION_TIMEOUT_MS = 10_000;
@@ -27,6 +27,9 @@ const CONNECT: ConnectOptions = {
 };
 const RETRY_MS = 500;
 const LOG_EVERY_MS = 10_000;
+const ABSENT = "MongoDB is not there yet; trying again";
+const REFUSED =
+  "MongoDB refuses the user or the password in MONGO_URL; trying again. Make that user, or give it that password, in MongoDB; or correct MONGO_URL and start anew";
 
 type DriverCollection = ReturnType<typeof mongoose.mongo.Db.prototype.collection<Document>>;
 
@@ -49,7 +52,7 @@ function inTurn<T>(task: () => Promise<T>): Promise<T> {
 /**
  * Tries until the database is there, and logs that it is waiting. Once connected the driver reconnects by itself.
  * @param signal ends the trying: rejects with its reason
- * @throws Error for what will not pass: a wrong URL, no permission, another URL than the process is connected to
+ * @throws Error for what will not pass: a wrong URL, no permission for the database, another URL than the process is connected to
  */
 export async function connectMongo(
   url: string,
@@ -70,7 +73,7 @@ export async function connectMongo(
       if (!isPassing(cause)) throw cause;
       if (performance.now() - logged >= LOG_EVERY_MS) {
         logged = performance.now();
-        logger.warn("MongoDB is not there yet; trying again", (cause as Error).message);
+        logger.warn(isSignInRefused(cause) ? REFUSED : ABSENT, (cause as Error).message);
       }
       await pause(RETRY_MS, signal);
     }

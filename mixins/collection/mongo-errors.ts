@@ -13,6 +13,10 @@ const PASSING = new Set([
   6, 7, 50, 64, 89, 91, 100, 112, 134, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436,
 ]);
 
+const AUTHENTICATION_FAILED = 18;
+/** What MongoDB Atlas puts in its place, and in that of other refusals. */
+const ATLAS_ERROR = 8000;
+
 interface ServerError {
   code?: unknown;
   message?: string;
@@ -27,6 +31,12 @@ export function translated(error: unknown, definition: CollectionDefinition): un
   const server = error as ServerError;
   if (server.code === DUPLICATE) return duplicateKey(server, definition);
   return isPassing(error) ? unavailable() : error;
+}
+
+/** Whether the server does not take the user or the password of the URL: a secret that is being changed, or not right yet. */
+export function isSignInRefused(error: unknown): boolean {
+  if (!(error instanceof mongoose.mongo.MongoServerError)) return false;
+  return error.code === AUTHENTICATION_FAILED || (error.code === ATLAS_ERROR && /auth/i.test(error.message));
 }
 
 /** Whether trying again later makes sense. */
@@ -48,6 +58,7 @@ export function isPassing(error: unknown): boolean {
   return (
     // The driver does not export the class.
     error.name === "MongoWaitQueueTimeoutError" ||
+    isSignInRefused(error) ||
     (typeof error.code === "number" && PASSING.has(error.code)) ||
     error.hasErrorLabel("RetryableWriteError") ||
     error.hasErrorLabel("RetryableReadError")

@@ -10,12 +10,14 @@ const git = (...args: string[]) =>
 /** How far it goes back at most, in commits of the first parent. */
 const BACK = 30;
 
+/** A commit to compare with, or why there is none. */
+export type Earlier = { commit: string; missing?: undefined } | { commit?: undefined; missing: string };
+
 /**
  * The oldest commit of late that has the services and the packages of today: with more services a gateway of today waits for one
  * that the others have not.
- * @returns undefined where there is no history
  */
-export function earlierCommit(): string | undefined {
+export function earlierCommit(): Earlier {
   const alike = (commit: string) => {
     const services = (at: string) => git("ls-tree", "--name-only", at, "services/");
     const { dependencies } = JSON.parse(git("show", `${commit}:package.json`));
@@ -24,9 +26,13 @@ export function earlierCommit(): string | undefined {
   };
   try {
     const [, ...before] = git("log", "--first-parent", `--max-count=${BACK}`, "--format=%H").split("\n");
-    return before.filter(alike).at(-1);
-  } catch {
-    return undefined;
+    if (before.length === 0) return { missing: "the history has one commit only" };
+    const commit = before.filter(alike).at(-1);
+    return commit
+      ? { commit }
+      : { missing: `none of the last ${before.length} commits has the services and the packages of today` };
+  } catch (error) {
+    return { missing: `git did not tell: ${(error as Error).message.split("\n")[0]}` };
   }
 }
 
