@@ -9,6 +9,9 @@ const DRAW_EVERY_MS = 200;
 const LOG_EVERY_MS = 5_000;
 const TENTHS = 10;
 
+/** Why messages don't have the times that they say. */
+export const WHY_LATER = "they stand behind what is later in their room or chat";
+
 const mebibytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024).toLocaleString("en")} MiB`;
 const count = (number: number) => Math.round(number).toLocaleString("en");
 
@@ -113,11 +116,13 @@ function table({ counts }: TallyState): string {
     .join("");
 }
 
-function reasons({ reasons: counted, nicknamesTaken }: TallyState, refusedFile: string): string {
-  const taken =
+function reasons({ reasons: counted, nicknamesTaken, retimed }: TallyState, refusedFile: string): string {
+  const named =
     nicknamesTaken > 0
       ? `\n${count(nicknamesTaken)} nicknames were taken by others: these users have none yet.\n`
       : "";
+  const taken =
+    retimed > 0 ? `${named}\n${count(retimed)} messages got a later time: ${WHY_LATER}.\n` : named;
   const all = Object.entries(counted).sort(([, one], [, other]) => other - one);
   if (all.length === 0) return taken;
   const lines = all.map(([reason, times]) => `  ${count(times)} × ${reason}\n`).join("");

@@ -1,7 +1,8 @@
 /** Goes through a file: from where an earlier run of the same file has come, in batches, noting now and then how far it is. */
 import { statSync } from "node:fs";
 import { z } from "zod";
-import { Importer, STAGE_OF } from "./importer.ts";
+import { FirstTimes } from "./first-times.ts";
+import { Importer, type Outcomes, STAGE_OF } from "./importer.ts";
 import { digestOf, type Place, readLines } from "./lines.ts";
 import { type Entry, parseLine } from "./parsing.ts";
 import type { OldSystem } from "./records.ts";
@@ -52,6 +53,7 @@ const SavedState = z.object({
     counts: z.record(z.string(), z.object({ made: z.int(), there: z.int(), refused: z.int() })),
     reasons: z.record(z.string(), z.int()),
     nicknamesTaken: z.int(),
+    retimed: z.int().default(0),
   }),
 });
 
@@ -75,7 +77,7 @@ export async function importFile({
   const saved = again ? undefined : await savedState(calls, about);
   const tally = new Tally(saved?.tally);
   const refusals = new Refusals(file, saved?.refusedBytes ?? 0);
-  const importer = new Importer(calls, system.name, {
+  const outcomes: Outcomes = {
     settle: ({ name }, fate) => tally.add(name, fate),
     refuse(entry, reason) {
       tally.refuse(entry.name, reason);
@@ -84,7 +86,11 @@ export async function importFile({
     nicknameTaken() {
       tally.nicknamesTaken += 1;
     },
-  });
+    retimed() {
+      tally.retimed += 1;
+    },
+  };
+  const importer = new Importer(calls, system.name, outcomes, new FirstTimes(file, system));
   const resumedAt = saved?.offset ?? 0;
   let progress: RunProgress = { size, offset: resumedAt, resumedAt, records: 0 };
   let savedAt = performance.now();

@@ -1,0 +1,146 @@
+// What `npm run import` makes of times: history keeps its own, also where the older system does not tell them all.
+import { afterAll, expect, test } from "@jest/globals";
+import { removeDirectory } from "../test/servers/custody.ts";
+import { startVeche } from "../test/servers/processes.ts";
+import { request } from "../test/support/http.ts";
+import { workshop } from "../test/support/importing.ts";
+
+const { directory, user, write, run, signIn } = workshop("import-times");
+afterAll(() => removeDirectory(directory));
+
+const said = { record: "message", Type: "message" };
+const room = (RoomID: number, more: object = {}) => ({
+  ...{ record: "room", RoomID, Name: `Room ${RoomID}`, CreatorUID: 1, IsPrivate: false, ...more },
+});
+const time = (minute: number) => Date.UTC(2024, 2, 1, 10, minute);
+
+interface Shown {
+  sent_at_unix_ms: number;
+  type: string;
+}
+
+/** The logs of a user's rooms, by the rooms' names. */
+async function readLogs(name: string, email: string) {
+  const veche = await startVeche({ name, directory });
+  try {
+    await veche.ready();
+    const token = await signIn(veche.baseUrl, email);
+    const get = async <B>(path: string) => (await request<B>(veche.baseUrl, "GET", path, { token })).body;
+    const { rooms } = await get<{ rooms: { id: string; name: string; created_at_unix_ms: number }[] }>(
+      "/v1/rooms",
+    );
+    const logs = new Map<string, { created: number; entries: [string, number][] }>();
+    for (const { id, name: called, created_at_unix_ms } of rooms) {
+      const { messages } = await get<{ messages: Shown[] }>(`/v1/rooms/${id}/messages?after=0`);
+      logs.set(called, {
+        created: created_at_unix_ms,
+        entries: messages.map(({ type, sent_at_unix_ms }) => [type, sent_at_unix_ms]),
+      });
+    }
+    return logs;
+  } finally {
+    await veche.kill();
+  }
+}
+
+test("where a room, a member or an owner has no time, what was said keeps its own all the same", async () => {
+  const file = write([
+    user(1, { CreatedAt: undefined }),
+    user(2, { CreatedAt: null }),
+    user(3),
+    room(1),
+    room(2, { CreatorUID: 3 }),
+    room(3, { CreatedAt: time(0) }),
+    { record: "member", RoomID: 1, UID: 2 },
+    { record: "member", RoomID: 2, UID: 2 },
+    { ...said, ID: 1, RoomID: 1, UID: 1, Text: "First", Timestamp: time(1) },
+    { record: "member", RoomID: 1, UID: 3 },
+    { ...said, ID: 2, RoomID: 1, UID: 2, Text: "Second", Timestamp: time(2) },
+    { record: "member", RoomID: 3, UID: 2 },
+    { ...said, ID: 3, RoomID: 3, UID: 2, Text: "Third", Timestamp: time(3) },
+  ]);
+  const { code, stdout } = await run(["chat-server", file], "untold");
+  expect([code, stdout]).toEqual([0, expect.not.stringContaining("later time")]);
+  const logs = await readLogs("untold", "name2@example.com");
+  expect(logs.get("Room 1")).toEqual({
+    created: time(1),
+    entries: [
+      ...[
+        ["join", time(1)],
+        ["join", time(1)],
+        ["message", time(1)],
+      ],
+      // When nobody knows when it was, it was where it stands.
+      ...[
+        ["join", time(1)],
+        ["message", time(2)],
+      ],
+    ],
+  });
+  // Nothing was said in it: it is as old as its owner.
+  const owned = Date.UTC(2024, 0, 1);
+  expect(logs.get("Room 2")).toEqual({
+    created: owned,
+    entries: [
+      ["join", owned],
+      ["join", owned],
+    ],
+  });
+  expect(logs.get("Room 3")?.entries).toEqual([
+    ["join", time(0)],
+    ["join", time(0)],
+    ["message", time(3)],
+  ]);
+});
+
+test("messages that stand behind later ones are counted, before and after", async () => {
+  const file = write([
+    ...[user(1), user(2), room(1, { CreatedAt: time(0) })],
+    { record: "member", RoomID: 1, UID: 2, JoinedAt: time(5) },
+    { ...said, ID: 1, RoomID: 1, UID: 1, Text: "Before", Timestamp: time(1) },
+    { ...said, ID: 2, RoomID: 1, UID: 1, Text: "At once", Timestamp: time(5) },
+    { ...said, ID: 3, RoomID: 1, UID: 1, Text: "Before", Timestamp: time(2) },
+  ]);
+  const why = "they stand behind what is later in their room or chat.\n";
+  const dry = await run(["chat-server", file, "--dry-run"], "disordered");
+  expect([dry.code, dry.stdout]).toEqual([
+    0,
+    expect.stringContaining(`2 messages would get a later time: ${why}`),
+  ]);
+  for (const options of [[], [], ["--again"]]) {
+    const { code, stdout } = await run(["chat-server", file, ...options], "disordered");
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`2 messages got a later time: ${why}`)]);
+  }
+});
+
+test("a time that is still to come is refused, of every record, and the rest keeps its own", async () => {
+  const inAWeek = Date.now() + 7 * 24 * 3_600_000;
+  const file = write([
+    user(1),
+    user(2, { CreatedAt: Number.MAX_SAFE_INTEGER }),
+    user(3, { CreatedAt: 8_640_000_000_000_000 }),
+    room(1, { CreatedAt: time(0) }),
+    room(2, { CreatedAt: inAWeek }),
+    { ...said, ID: 1, RoomID: 1, UID: 1, Text: "From afar", Timestamp: "2999-01-01T00:00:00Z" },
+    { ...said, ID: 2, RoomID: 1, UID: 1, Text: "Here", Timestamp: time(1) },
+  ]);
+  for (const [options, message] of [
+    [["--dry-run"], "message: 1 well-formed, 1 not\n"],
+    [[], "1 × message: Timestamp: must not be in the future\n"],
+  ] as const) {
+    const { code, stdout } = await run(["chat-server", file, ...options], "ahead");
+    expect([code, stdout]).toEqual([2, expect.stringContaining(message)]);
+    expect(stdout).toContain("user: CreatedAt: must not be in the future\n");
+    expect(stdout).toContain("room: CreatedAt: must not be in the future\n");
+  }
+  expect((await readLogs("ahead", "name1@example.com")).get("Room 1")?.entries).toEqual([
+    ["join", time(0)],
+    ["message", time(1)],
+  ]);
+  const posted = { record: "post", post_id: 1, creator_id: 1, text_content: "Soon", created_at: inAWeek };
+  const dry = await run(["ego", write([posted]), "--dry-run"], "ahead");
+  expect([dry.code, dry.stdout]).toEqual([
+    2,
+    expect.stringContaining("post: created_at: must not be in the future"),
+  ]);
+});
