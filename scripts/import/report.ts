@@ -80,12 +80,8 @@ function duration(seconds: number): string {
 }
 
 /** @param embedded whether the database is in this process */
-export function summary(
-  { progress, tally, refusedFile, finished }: RunResult,
-  seconds: number,
-  memory: ThreadMemory,
-  embedded: boolean,
-): string {
+export function summary(result: RunResult, seconds: number, memory: ThreadMemory, embedded: boolean): string {
+  const { progress, tally, finished } = result;
   const { records, resumedAt } = progress;
   const nothing = records === 0 && finished;
   const resumed = resumedAt > 0 && !nothing ? "It went on where an earlier run had come to.\n" : "";
@@ -94,7 +90,7 @@ export function summary(
     : `${count(records)} records in ${seconds.toFixed(1)} s: ${count(records / Math.max(seconds, 0.001))}/s.`;
   const rss = mebibytes(process.memoryUsage.rss());
   const holds = `The importer held ${mebibytes(memory.peak)} at most; the process now holds ${rss}${embedded ? ", database included" : ""}.`;
-  return `${done}\n${resumed}${holds}\n\n${table(tally)}${reasons(tally, refusedFile)}`;
+  return `${done}\n${resumed}${holds}\n\n${table(tally)}${reasons(result)}`;
 }
 
 function table({ counts }: TallyState): string {
@@ -116,7 +112,8 @@ function table({ counts }: TallyState): string {
     .join("");
 }
 
-function reasons({ reasons: counted, nicknamesTaken, retimed }: TallyState, refusedFile: string): string {
+function reasons({ tally, refusedFile, refusedLost }: RunResult): string {
+  const { reasons: counted, nicknamesTaken, retimed } = tally;
   const named =
     nicknamesTaken > 0
       ? `\n${count(nicknamesTaken)} nicknames were taken by others: these users have none yet.\n`
@@ -126,5 +123,8 @@ function reasons({ reasons: counted, nicknamesTaken, retimed }: TallyState, refu
   const all = Object.entries(counted).sort(([, one], [, other]) => other - one);
   if (all.length === 0) return taken;
   const lines = all.map(([reason, times]) => `  ${count(times)} × ${reason}\n`).join("");
-  return `${taken}\nRefused, and why:\n${lines}They are in ${refusedFile}, each with its reason.\n`;
+  const where = refusedLost
+    ? `An earlier run wrote them down, but ${refusedFile} is not there any more as it was: --again brings them all.`
+    : `They are in ${refusedFile}, each with its reason.`;
+  return `${taken}\nRefused, and why:\n${lines}${where}\n`;
 }
