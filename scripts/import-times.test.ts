@@ -1,4 +1,6 @@
 // What `npm run import` makes of times: history keeps its own, also where the older system does not tell them all.
+import { readFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, expect, test } from "@jest/globals";
 import { removeDirectory } from "../test/servers/custody.ts";
 import { startVeche } from "../test/servers/processes.ts";
@@ -101,7 +103,7 @@ test("messages that stand behind later ones are counted, before and after", asyn
     { ...said, ID: 2, RoomID: 1, UID: 1, Text: "At once", Timestamp: time(5) },
     { ...said, ID: 3, RoomID: 1, UID: 1, Text: "Before", Timestamp: time(2) },
   ]);
-  const why = "they stand behind what is later in their room or chat.\n";
+  const why = "behind what is later in the same room or chat.\n";
   const dry = await run(["chat-server", file, "--dry-run"], "disordered");
   expect([dry.code, dry.stdout]).toEqual([
     0,
@@ -142,5 +144,35 @@ test("a time that is still to come is refused, of every record, and the rest kee
   expect([dry.code, dry.stdout]).toEqual([
     2,
     expect.stringContaining("post: created_at: must not be in the future"),
+  ]);
+});
+
+test("the query of docs/import.md puts members and messages into an order that keeps all times", async () => {
+  const document = readFileSync(new URL("../docs/import.md", import.meta.url), "utf8");
+  const [, query = ""] = document.match(/```sql\n([^`]*)```/) ?? [];
+  const database = new DatabaseSync(":memory:");
+  database.exec(`
+    CREATE TABLE members (room_id INTEGER, uid INTEGER, joined_at TEXT);
+    CREATE TABLE messages (id INTEGER, room_id INTEGER, uid INTEGER, text TEXT, sent_at TEXT);
+    INSERT INTO members VALUES (1, 2, '2024-03-01T10:02:00Z'), (1, 3, NULL);
+    INSERT INTO messages VALUES (2, 1, 2, 'and later', '2024-03-01T10:02:00Z'), (1, 1, 1, 'first', '2024-03-01T10:01:00Z');
+  `);
+  // PostgreSQL's name for it; the rest is standard.
+  const rows = database.prepare(query.replaceAll("json_build_object", "json_object")).all();
+  database.close();
+  const file = write([user(1), user(2), user(3), room(1), ...rows.map(({ line }) => String(line))]);
+  const { code, stdout } = await run(["chat-server", file], "queried");
+  expect([code, stdout]).toEqual([0, expect.not.stringContaining("later time")]);
+  expect(stdout).toMatch(/message +2 +0 +0\nmember|member +2 +0 +0\nmessage/);
+  expect((await readLogs("queried", "name1@example.com")).get("Room 1")?.entries).toEqual([
+    ...[
+      ["join", time(1)],
+      ["join", time(1)],
+      ["message", time(1)],
+    ],
+    ...[
+      ["join", time(2)],
+      ["message", time(2)],
+    ],
   ]);
 });

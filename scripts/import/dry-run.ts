@@ -4,7 +4,7 @@ import { logTime } from "./first-times.ts";
 import { readLines } from "./lines.ts";
 import { parseLine } from "./parsing.ts";
 import type { OldRecord, OldSystem } from "./records.ts";
-import { WHY_LATER } from "./report.ts";
+import { laterTimes } from "./report.ts";
 import { Tally } from "./tally.ts";
 
 const SHOWN = 20;
@@ -30,9 +30,8 @@ export async function dryRun(file: string, system: OldSystem): Promise<{ said: s
   const counts = Object.entries(tally.state.counts);
   const sound = counts.every(([, { refused }]) => refused === 0);
   const lines = counts.map(([name, { made, refused }]) => `${name}: ${made} well-formed, ${refused} not`);
-  const { retimed } = tally;
-  const later = retimed > 0 ? [`${retimed} messages would get a later time: ${WHY_LATER}.`] : [];
-  return { said: [...lines, ...problems, ...later, "Nothing was written."].join("\n"), sound };
+  const shown = [...lines, ...problems].map((line) => `${line}\n`).join("");
+  return { said: `${shown}${laterTimes(tally.retimed, "would get")}Nothing was written.`, sound };
 }
 
 /** How far the time of each log has come, as far as this file tells. */

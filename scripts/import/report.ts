@@ -9,8 +9,11 @@ const DRAW_EVERY_MS = 200;
 const LOG_EVERY_MS = 5_000;
 const TENTHS = 10;
 
-/** Why messages don't have the times that they say. */
-export const WHY_LATER = "they stand behind what is later in their room or chat";
+/** @param got what happened, or would */
+export const laterTimes = (messages: number, got: "got" | "would get"): string =>
+  messages === 0
+    ? ""
+    : `${count(messages)} ${messages === 1 ? "message" : "messages"} ${got} a later time: behind what is later in the same room or chat.\n`;
 
 const mebibytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024).toLocaleString("en")} MiB`;
 const count = (number: number) => Math.round(number).toLocaleString("en");
@@ -118,8 +121,8 @@ function reasons({ tally, refusedFile, refusedLost }: RunResult): string {
     nicknamesTaken > 0
       ? `\n${count(nicknamesTaken)} nicknames were taken by others: these users have none yet.\n`
       : "";
-  const taken =
-    retimed > 0 ? `${named}\n${count(retimed)} messages got a later time: ${WHY_LATER}.\n` : named;
+  const later = laterTimes(retimed, "got");
+  const taken = later === "" ? named : `${named}\n${later}`;
   const all = Object.entries(counted).sort(([, one], [, other]) => other - one);
   if (all.length === 0) return taken;
   const lines = all.map(([reason, times]) => `  ${count(times)} × ${reason}\n`).join("");
