@@ -7,7 +7,7 @@ import { startVeche } from "../test/servers/processes.ts";
 import { request } from "../test/support/http.ts";
 import { workshop } from "../test/support/importing.ts";
 
-const { directory, user, write, run, signIn } = workshop("import-times");
+const { directory, hash, user, write, run, signIn } = workshop("import-times");
 afterAll(() => removeDirectory(directory));
 
 const said = { record: "message", Type: "message" };
@@ -93,6 +93,29 @@ test("where a room, a member or an owner has no time, what was said keeps its ow
     ["join", time(0)],
     ["message", time(3)],
   ]);
+});
+
+test("a chat without a time begins with the first that was said in it", async () => {
+  const someone = (user_id: string) => ({
+    ...{ record: "user", user_id, email: `${user_id}@example.com`, password_hash: hash },
+  });
+  const wrote = { record: "message", chat_id: "c", sender_id: "u2", text: "Hello" };
+  const file = write([
+    ...[someone("u1"), someone("u2"), { record: "chat", chat_id: "c", user_ids: ["u1", "u2"] }],
+    { ...wrote, id: "m1", sent_at_unix_ms: time(1) },
+    { ...wrote, id: "m2", sent_at_unix_ms: time(2) },
+  ]);
+  expect((await run(["balun", file], "chats")).code).toBe(0);
+  const veche = await startVeche({ name: "chats", directory });
+  try {
+    await veche.ready();
+    const token = await signIn(veche.baseUrl, "u1@example.com");
+    const { body } = await request(veche.baseUrl, "GET", "/v1/chats", { token });
+    const last_message = { sent_at_unix_ms: time(2) };
+    expect(body).toMatchObject({ chats: [{ created_at_unix_ms: time(1), last_message }] });
+  } finally {
+    await veche.kill();
+  }
 });
 
 test("messages that stand behind later ones are counted, before and after", async () => {
