@@ -1,6 +1,8 @@
 /** Takes over one batch of records after the other: asks for their ids, has them made, and notes what became of each. */
 import type { RecordKind } from "../../services/imports/imports.contract.ts";
+import { importChats, importRooms } from "./conversations.ts";
 import { Directory } from "./directory.ts";
+import type { FirstTimes } from "./first-times.ts";
 import { importLog } from "./log-entries.ts";
 import type { Entry } from "./parsing.ts";
 import type { OldRecord } from "./records.ts";
@@ -12,6 +14,8 @@ export interface Outcomes {
   settle(entry: Entry, fate: Exclude<Fate, "refused">): void;
   refuse(entry: Entry, reason: string): void;
   nicknameTaken(): void;
+  /** A message stands at a later time than it says. */
+  retimed(): void;
 }
 
 export type Kind = OldRecord["kind"];
@@ -55,12 +59,14 @@ export class Importer {
   readonly system: string;
   readonly directory: Directory;
   readonly outcomes: Outcomes;
+  readonly firstTimes: FirstTimes;
 
-  constructor(calls: Calls, system: string, outcomes: Outcomes) {
+  constructor(calls: Calls, system: string, outcomes: Outcomes, firstTimes: FirstTimes) {
     this.calls = calls;
     this.system = system;
     this.directory = new Directory(calls, system);
     this.outcomes = outcomes;
+    this.firstTimes = firstTimes;
   }
 
   /** @param entries at most 1000, of one stage. Can be repeated */
@@ -73,8 +79,8 @@ export class Importer {
     for (const item of all(items, "nothing")) this.outcomes.settle(item.entry, "there");
     await this.#users(all(items, "user"));
     await this.#profiles(all(items, "profile"));
-    await this.#rooms(all(items, "room"));
-    await this.#chats(all(items, "chat"));
+    await importRooms(this, all(items, "room"));
+    await importChats(this, all(items, "chat"));
     await importLog(this, items);
     await this.#ties(all(items, "tie"));
     await this.#posts(all(items, "post"));
@@ -142,7 +148,7 @@ export class Importer {
       "user",
       items.map(({ record }) => record.user),
     );
-    const known = this.#refuseUnknown(items, ({ user }) => users.has(user), NO_USER);
+    const known = this.refuseUnknown(items, ({ user }) => users.has(user), NO_USER);
     await this.once(
       "profile",
       known,
@@ -159,78 +165,16 @@ export class Importer {
     );
   }
 
-  async #rooms(items: Item<"room">[]): Promise<void> {
-    const users = await this.directory.find(
-      "user",
-      items.map(({ record }) => record.owner),
-    );
-    const known = this.#refuseUnknown(items, ({ owner }) => users.has(owner), NO_USER);
-    await this.once(
-      "room",
-      known,
-      ({ id }) => id,
-      async (wanted) => {
-        const rooms = wanted.map(({ id, record: { name, owner, is_private, created_at } }) => ({
-          ...{ id, name, is_private, created_at },
-          owner_id: users.get(owner) ?? "",
-        }));
-        const { outcomes } = await this.calls("v1.rooms.importRooms", { rooms });
-        for (const [i, { outcome }] of outcomes.entries()) {
-          const room = wanted[i];
-          if (outcome === "made" && room) this.directory.remember("room", room.record.id, room.id);
-        }
-        return outcomes;
-      },
-    );
-  }
-
-  async #chats(items: Item<"chat">[]): Promise<void> {
-    const users = await this.directory.find(
-      "user",
-      items.flatMap(({ record }) => record.users),
-    );
-    const known = this.#refuseUnknown(
-      items,
-      (record) => record.users.every((user) => users.has(user)),
-      NO_USER,
-    );
-    await this.once(
-      "chat",
-      known,
-      ({ id }) => id,
-      async (wanted) => {
-        const chats = wanted.map(
-          ({
-            id,
-            record: {
-              users: [one, other],
-              created_at,
-            },
-          }) => ({
-            ...{ id, created_at },
-            user_ids: [users.get(one) ?? "", users.get(other) ?? ""] as [string, string],
-          }),
-        );
-        const answer = await this.calls("v1.chat.importChats", { chats });
-        return wanted.map(({ record }, i) => {
-          const { id = "", is_new = false } = answer.chats[i] ?? {};
-          this.directory.remember("chat", record.id, id);
-          return { outcome: is_new ? "made" : "there", id };
-        });
-      },
-    );
-  }
-
   async #ties(items: Item<"tie">[]): Promise<void> {
     const users = await this.directory.find(
       "user",
       items.flatMap(({ record: { from, to } }) => [from, to]),
     );
-    const known = this.#refuseUnknown(items, ({ from, to }) => users.has(from) && users.has(to), NO_USER);
-    const others = this.#refuseUnknown(known, ({ from, to }) => from !== to, "it is of a user with itself");
+    const known = this.refuseUnknown(items, ({ from, to }) => users.has(from) && users.has(to), NO_USER);
+    const others = this.refuseUnknown(known, ({ from, to }) => from !== to, "it is of a user with itself");
     // A friendship has no direction.
     const keyOf = ({ tie, from, to }: Of<"tie">) =>
-      [tie, ...(tie === "friends" ? [from, to].sort() : [from, to])].join(":");
+      keyBetween(tie, ...(tie === "friends" ? [from, to].sort() : [from, to]));
     await this.once("tie", others, keyOf, async (wanted) => {
       const ties = wanted.map(({ record: { tie, from, to, since } }) => ({
         ...{ tie, since },
@@ -246,7 +190,7 @@ export class Importer {
       "user",
       items.map(({ record }) => record.author),
     );
-    const known = this.#refuseUnknown(items, ({ author }) => users.has(author), NO_USER);
+    const known = this.refuseUnknown(items, ({ author }) => users.has(author), NO_USER);
     await this.once(
       "post",
       known,
@@ -261,7 +205,8 @@ export class Importer {
     );
   }
 
-  #refuseUnknown<K extends Kind>(
+  /** @returns those that are left */
+  refuseUnknown<K extends Kind>(
     items: Item<K>[],
     known: (record: Of<K>) => boolean,
     reason: string,
@@ -270,6 +215,10 @@ export class Importer {
     return items.filter(({ record }) => known(record));
   }
 }
+
+/** What lies between ids is known by all of them, which can have colons too. */
+export const keyBetween = (...parts: string[]): string =>
+  parts.map((part) => part.replace(/[%:]/g, encodeURIComponent)).join(":");
 
 export const all = <K extends Kind>(items: AnyItem[], kind: K): Item<K>[] =>
   // The types can't tell that what has the kind is of it, with the kind a parameter.

@@ -5,8 +5,9 @@ import { createReadStream } from "node:fs";
 export interface Line {
   /** Counted from 1. */
   number: number;
-  /** Undefined for one that is too long. */
-  text: string | undefined;
+  text: string;
+  /** Why the text is not the line's: it is cut off or garbled then. */
+  problem?: string;
   /** In bytes: where the next one begins. */
   end: number;
 }
@@ -15,6 +16,9 @@ export interface Line {
 export const MAX_LINE_BYTES = 1024 * 1024;
 
 const NEWLINE = 10;
+/** What some programs put before UTF-8. */
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export interface Place {
   /** In bytes: where a line begins. */
@@ -31,10 +35,11 @@ export async function* readLines(path: string, from: Place, signal?: AbortSignal
   let length = 0;
   const finish = (): Line => {
     number += 1;
-    const text = length > MAX_LINE_BYTES ? undefined : Buffer.concat(pieces).toString("utf8");
+    const line =
+      length > MAX_LINE_BYTES ? { text: "", problem: "is longer than 1 MiB" } : decoded(pieces, number);
     pieces = [];
     length = 0;
-    return { number, text, end };
+    return { number, ...line, end };
   };
   for await (const chunk of createReadStream(path, { start: from.offset })) {
     const bytes = chunk as Buffer;
@@ -55,6 +60,17 @@ export async function* readLines(path: string, from: Place, signal?: AbortSignal
     }
   }
   if (length > 0) yield finish();
+}
+
+function decoded(pieces: Buffer[], number: number): Pick<Line, "text" | "problem"> {
+  const whole = Buffer.concat(pieces);
+  const marked = number === 1 && whole.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+  const bytes = marked ? whole.subarray(BYTE_ORDER_MARK.length) : whole;
+  try {
+    return { text: utf8.decode(bytes) };
+  } catch {
+    return { text: bytes.toString("utf8"), problem: "is not UTF-8" };
+  }
 }
 
 /** SHA-256, in hexadecimal. */

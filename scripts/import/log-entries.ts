@@ -1,6 +1,6 @@
 /** What goes into the logs of conversations, in the order of the file: messages, and that somebody joined. */
 import type { ParamsOf } from "../../lib/contract.ts";
-import { type AnyItem, all, type Importer, type Item, NO_USER, type Of } from "./importer.ts";
+import { type AnyItem, all, type Importer, type Item, keyBetween, NO_USER, type Of } from "./importer.ts";
 import type { OldRecord } from "./records.ts";
 
 type ImportedEntry = ParamsOf<"v1.chat.importEntries">["entries"][number];
@@ -19,7 +19,7 @@ interface Joining {
   joined_at: number;
 }
 
-const memberKey = ({ room, user }: Of<"member">): string => `${room}:${user}`;
+const memberKey = ({ room, user }: Of<"member">): string => keyBetween(room, user);
 
 /** Can be repeated: a member owes its `join` until it is in the log, and each message is known by its id. */
 export async function importLog(importer: Importer, items: AnyItem[]): Promise<void> {
@@ -40,7 +40,7 @@ export async function importLog(importer: Importer, items: AnyItem[]): Promise<v
     const asked = wanted.map(({ record: { room, user, joined_at } }) => ({
       room_id: ids.rooms.get(room) ?? "",
       user_id: ids.users.get(user) ?? "",
-      joined_at,
+      ...(joined_at === undefined ? {} : { joined_at }),
     }));
     const answer = await importer.calls("v1.rooms.importMembers", { members: asked });
     const joins = new Map<string, Joining>();
@@ -85,11 +85,13 @@ async function append(
     }
   }
   if (entries.length === 0) return;
-  const { is_new } = await calls("v1.chat.importEntries", { system, entries });
+  const { is_new, is_later } = await calls("v1.chat.importEntries", { system, entries });
   let next = 0;
   for (const [i, { type }] of entries.entries()) {
     const item = type === "message" ? messages[next++] : undefined;
-    if (item) outcomes.settle(item.entry, is_new[i] ? "made" : "there");
+    if (!item) continue;
+    outcomes.settle(item.entry, is_new[i] ? "made" : "there");
+    if (is_later[i]) outcomes.retimed();
   }
 }
 

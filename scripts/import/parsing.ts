@@ -7,8 +7,8 @@ import type { OldRecord, OldSystem } from "./records.ts";
 export interface Entry {
   line: number;
   name: string;
-  /** As it stands in the file, for the file of what was refused. */
-  source: Record<string, unknown> | string;
+  /** As it stands in the file, for the file of what was refused. Of what is no record, the first 200 characters. */
+  source: string;
   /** How many bytes the line has. */
   bytes: number;
   /** Why it can't be taken, or what it says. */
@@ -17,25 +17,26 @@ export interface Entry {
 
 const SHOWN_CHARACTERS = 200;
 
+/** The `name` of a line that is no record of the system. */
+export const NO_RECORD = "line";
+
 /** @returns undefined for a blank line */
-export function parseLine({ records }: OldSystem, { number, text }: Line): Entry | undefined {
-  if (text?.trim() === "") return undefined;
-  const bytes = text === undefined ? 0 : Buffer.byteLength(text);
-  const unreadable = (problem: string): Entry => {
-    const source = (text ?? "").slice(0, SHOWN_CHARACTERS);
-    return { line: number, name: "line", source, bytes, parsed: { problem } };
+export function parseLine({ records }: OldSystem, { number, text, problem }: Line): Entry | undefined {
+  if (problem === undefined && text.trim() === "") return undefined;
+  const bytes = Buffer.byteLength(text);
+  const unreadable = (reason: string): Entry => {
+    const source = text.slice(0, SHOWN_CHARACTERS);
+    return { line: number, name: NO_RECORD, source, bytes, parsed: { problem: reason } };
   };
-  if (text === undefined) return unreadable("is longer than 1 MiB");
-  const source = parseJson(text);
-  if (!isObject(source)) return unreadable("is not a JSON object");
-  // What the file of refusals added.
-  const { refused: _refused, line: _line, ...fields } = source;
+  if (problem !== undefined) return unreadable(problem);
+  const fields = parseJson(text);
+  if (!isObject(fields)) return unreadable("is not a JSON object");
   const { record: name } = fields;
   const schema = typeof name === "string" && Object.hasOwn(records, name) ? records[name] : undefined;
   if (typeof name !== "string" || !schema) {
     return unreadable(`has no "record" that is one of ${Object.keys(records).join(", ")}`);
   }
-  return { line: number, name, source: fields, bytes, parsed: parseFields(schema, fields) };
+  return { line: number, name, source: text, bytes, parsed: parseFields(schema, fields) };
 }
 
 function parseFields(schema: z.ZodType<OldRecord>, fields: object): Entry["parsed"] {
@@ -47,7 +48,8 @@ function parseFields(schema: z.ZodType<OldRecord>, fields: object): Entry["parse
   return { problem: problems.join("; ") };
 }
 
-function parseJson(text: string): unknown {
+/** @returns undefined for what is not JSON */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -55,5 +57,5 @@ function parseJson(text: string): unknown {
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

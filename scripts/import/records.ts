@@ -22,9 +22,16 @@ export type OldRecord =
       profile: OldProfile;
     }
   | { kind: "profile"; user: string; profile: OldProfile }
-  | { kind: "room"; id: string; name: string; owner: string; is_private: boolean; created_at: number }
-  | { kind: "member"; room: string; user: string; joined_at: number }
-  | { kind: "chat"; id: string; users: [string, string]; created_at: number }
+  | {
+      kind: "room";
+      id: string;
+      name: string;
+      owner: string;
+      is_private: boolean;
+      created_at?: number | undefined;
+    }
+  | { kind: "member"; room: string; user: string; joined_at?: number | undefined }
+  | { kind: "chat"; id: string; users: [string, string]; created_at?: number | undefined }
   | {
       kind: "message";
       id: string;
@@ -50,6 +57,8 @@ export const OldId = z
   .transform(String)
   .pipe(z.string().regex(/^[\x21-\x7e]{1,128}$/, "must be an id: 1 to 128 characters, without spaces"));
 
+/** Clocks differ, and what has no zone may be of another than UTC. A later time is a mistake. */
+const AHEAD_MS = 24 * 3_600_000;
 const TIME_RULE = "must be a time as RFC 3339 has it, or milliseconds since 1970";
 /** A number below would be of 1973: it is in seconds. */
 const EARLIEST_MS = 100_000_000_000;
@@ -65,10 +74,16 @@ export const OldTime = z
   .transform((time) =>
     typeof time === "number" ? time : Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(time) ? time : `${time}Z`),
   )
-  .pipe(z.int().min(0, TIME_RULE));
+  .pipe(z.int().min(0, TIME_RULE))
+  .refine((time) => time <= Date.now() + AHEAD_MS, "must not be in the future")
+  // Nothing was made later than now.
+  .transform((time) => Math.min(time, Date.now()));
 
 /** Where the older system does not say when. */
 export const OldTimeOrNow = OldTime.nullish().transform((time) => time ?? Date.now());
+
+/** Of what goes into a log: there "now" would hold back everything behind it. */
+export const OldTimeIfKnown = OldTime.nullish().transform((time) => time ?? undefined);
 
 export const OldEmail = z.string().pipe(EmailSchema);
 export const OldUsername = UsernameSchema;

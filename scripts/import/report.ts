@@ -9,6 +9,12 @@ const DRAW_EVERY_MS = 200;
 const LOG_EVERY_MS = 5_000;
 const TENTHS = 10;
 
+/** @param got what happened, or would */
+export const laterTimes = (messages: number, got: "got" | "would get"): string =>
+  messages === 0
+    ? ""
+    : `${count(messages)} ${messages === 1 ? "message" : "messages"} ${got} a later time: behind what is later in the same room or chat.\n`;
+
 const mebibytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024).toLocaleString("en")} MiB`;
 const count = (number: number) => Math.round(number).toLocaleString("en");
 
@@ -77,12 +83,8 @@ function duration(seconds: number): string {
 }
 
 /** @param embedded whether the database is in this process */
-export function summary(
-  { progress, tally, refusedFile, finished }: RunResult,
-  seconds: number,
-  memory: ThreadMemory,
-  embedded: boolean,
-): string {
+export function summary(result: RunResult, seconds: number, memory: ThreadMemory, embedded: boolean): string {
+  const { progress, tally, finished } = result;
   const { records, resumedAt } = progress;
   const nothing = records === 0 && finished;
   const resumed = resumedAt > 0 && !nothing ? "It went on where an earlier run had come to.\n" : "";
@@ -91,7 +93,7 @@ export function summary(
     : `${count(records)} records in ${seconds.toFixed(1)} s: ${count(records / Math.max(seconds, 0.001))}/s.`;
   const rss = mebibytes(process.memoryUsage.rss());
   const holds = `The importer held ${mebibytes(memory.peak)} at most; the process now holds ${rss}${embedded ? ", database included" : ""}.`;
-  return `${done}\n${resumed}${holds}\n\n${table(tally)}${reasons(tally, refusedFile)}`;
+  return `${done}\n${resumed}${holds}\n\n${table(tally)}${reasons(result)}`;
 }
 
 function table({ counts }: TallyState): string {
@@ -113,13 +115,19 @@ function table({ counts }: TallyState): string {
     .join("");
 }
 
-function reasons({ reasons: counted, nicknamesTaken }: TallyState, refusedFile: string): string {
-  const taken =
+function reasons({ tally, refusedFile, refusedLost }: RunResult): string {
+  const { reasons: counted, nicknamesTaken, retimed } = tally;
+  const named =
     nicknamesTaken > 0
       ? `\n${count(nicknamesTaken)} nicknames were taken by others: these users have none yet.\n`
       : "";
+  const later = laterTimes(retimed, "got");
+  const taken = later === "" ? named : `${named}\n${later}`;
   const all = Object.entries(counted).sort(([, one], [, other]) => other - one);
   if (all.length === 0) return taken;
   const lines = all.map(([reason, times]) => `  ${count(times)} × ${reason}\n`).join("");
-  return `${taken}\nRefused, and why:\n${lines}They are in ${refusedFile}, each with its reason.\n`;
+  const where = refusedLost
+    ? `An earlier run wrote them down, but ${refusedFile} is not there any more as it was: --again brings them all.`
+    : `They are in ${refusedFile}, each with its reason.`;
+  return `${taken}\nRefused, and why:\n${lines}${where}\n`;
 }

@@ -1,9 +1,11 @@
 /** Goes through a file: from where an earlier run of the same file has come, in batches, noting now and then how far it is. */
 import { statSync } from "node:fs";
 import { z } from "zod";
-import { Importer, STAGE_OF } from "./importer.ts";
+import { FirstTimes } from "./first-times.ts";
+import { Pending, takeInHalves } from "./halving.ts";
+import { Importer, type Outcomes, STAGE_OF } from "./importer.ts";
 import { digestOf, type Place, readLines } from "./lines.ts";
-import { type Entry, parseLine } from "./parsing.ts";
+import { type Entry, NO_RECORD, parseLine } from "./parsing.ts";
 import type { OldSystem } from "./records.ts";
 import { Refusals } from "./refusals.ts";
 import type { Calls } from "./remote.ts";
@@ -43,15 +45,19 @@ export interface RunResult {
   progress: RunProgress;
   tally: TallyState;
   refusedFile: string;
+  /** What an earlier run refused is not in that file any more. */
+  refusedLost: boolean;
 }
 
 const SavedState = z.object({
   lines: z.int(),
-  refusedBytes: z.int(),
+  refused: z.object({ bytes: z.int(), digest: z.string() }),
+  refusedLost: z.boolean(),
   tally: z.object({
     counts: z.record(z.string(), z.object({ made: z.int(), there: z.int(), refused: z.int() })),
     reasons: z.record(z.string(), z.int()),
     nicknamesTaken: z.int(),
+    retimed: z.int().default(0),
   }),
 });
 
@@ -74,8 +80,9 @@ export async function importFile({
   const about = { system: system.name, file: digest };
   const saved = again ? undefined : await savedState(calls, about);
   const tally = new Tally(saved?.tally);
-  const refusals = new Refusals(file, saved?.refusedBytes ?? 0);
-  const importer = new Importer(calls, system.name, {
+  const refusals = new Refusals(file, saved?.refused);
+  const refusedLost = refusals.lost || (saved?.refusedLost ?? false);
+  const outcomes: Outcomes = {
     settle: ({ name }, fate) => tally.add(name, fate),
     refuse(entry, reason) {
       tally.refuse(entry.name, reason);
@@ -84,17 +91,22 @@ export async function importFile({
     nicknameTaken() {
       tally.nicknamesTaken += 1;
     },
-  });
+    retimed() {
+      tally.retimed += 1;
+    },
+  };
+  const pending = new Pending(outcomes);
+  const importer = new Importer(calls, system.name, pending, new FirstTimes(file, system));
   const resumedAt = saved?.offset ?? 0;
   let progress: RunProgress = { size, offset: resumedAt, resumedAt, records: 0 };
   let savedAt = performance.now();
   const save = async ({ offset, lines }: Place) => {
-    const state = JSON.stringify({ lines, refusedBytes: refusals.size, tally: tally.state });
+    const state = JSON.stringify({ lines, refused: refusals.kept, refusedLost, tally: tally.state });
     await calls("v1.imports.saveProgress", { ...about, progress: { offset, state } });
     savedAt = performance.now();
   };
   const take = async ({ entries, end }: Batch) => {
-    await importer.take(entries);
+    await takeInHalves(importer, pending, entries);
     progress = { ...progress, offset: end.offset, records: progress.records + entries.length };
     onProgress(progress);
     if (performance.now() - savedAt > SAVE_EVERY_MS || end.offset === size) await save(end);
@@ -116,7 +128,7 @@ export async function importFile({
     await underWay;
     await save(last);
     const finished = progress.offset === size;
-    return { finished, progress, tally: tally.state, refusedFile: refusals.path };
+    return { finished, progress, tally: tally.state, refusedFile: refusals.path, refusedLost };
   } finally {
     refusals.close();
   }
@@ -168,17 +180,22 @@ async function savedState(calls: Calls, about: { system: string; file: string })
   return state.success ? { ...state.data, offset: progress.offset } : undefined;
 }
 
-/** Looks at the first record. @throws WrongFile with one line that says what is wrong */
+/** How many lines may be wrong before the first record. */
+const MAX_WRONG = 100;
+
+/** Looks for a record among the first lines. @throws WrongFile with one line that says what is wrong */
 export async function assertOfSystem(file: string, system: OldSystem): Promise<void> {
+  let first: string | undefined;
+  let wrong = 0;
   for await (const line of readLines(file, { offset: 0, lines: 0 })) {
     const entry = parseLine(system, line);
     if (!entry) continue;
-    if (entry.name === "line" && "problem" in entry.parsed) {
-      throw new WrongFile(
-        `${file} is no file of ${system.name}: line ${entry.line} ${entry.parsed.problem}.`,
-      );
-    }
-    return;
+    if (entry.name !== NO_RECORD || !("problem" in entry.parsed)) return;
+    first ??= `line ${entry.line} ${entry.parsed.problem}`;
+    wrong += 1;
+    if (wrong === MAX_WRONG) break;
   }
-  throw new WrongFile(`${file} has no records.`);
+  throw new WrongFile(
+    first === undefined ? `${file} has no records.` : `${file} is no file of ${system.name}: ${first}.`,
+  );
 }

@@ -13,22 +13,27 @@ export interface TallyState {
   /** `<record>: <reason>` */
   reasons: Record<string, number>;
   nicknamesTaken: number;
+  /** Messages that stand at a later time than they say. */
+  retimed: number;
 }
 
-/** A reason has no value of a record in it, so that there are few. */
-const MAX_REASONS = 200;
+const NOTHING: TallyState = { counts: {}, reasons: {}, nicknamesTaken: 0, retimed: 0 };
+
+/** A reason has no value of a record in it, so that there are few. All of them, escaped, have to fit into `Progress.state`. */
+const MAX_REASONS = 120;
+const MAX_REASON_CHARACTERS = 200;
 
 export class Tally {
   readonly #counts: Map<string, Counts>;
   readonly #reasons: Map<string, number>;
   nicknamesTaken: number;
+  retimed: number;
 
-  constructor(
-    { counts, reasons, nicknamesTaken }: TallyState = { counts: {}, reasons: {}, nicknamesTaken: 0 },
-  ) {
+  constructor({ counts, reasons, nicknamesTaken, retimed }: TallyState = NOTHING) {
     this.#counts = new Map(Object.entries(counts).map(([name, of]) => [name, { ...of }]));
     this.#reasons = new Map(Object.entries(reasons));
     this.nicknamesTaken = nicknamesTaken;
+    this.retimed = retimed;
   }
 
   add(name: string, fate: Fate): void {
@@ -39,7 +44,7 @@ export class Tally {
 
   refuse(name: string, reason: string): void {
     this.add(name, "refused");
-    const full = `${name}: ${reason}`;
+    const full = `${name}: ${reason.slice(0, MAX_REASON_CHARACTERS)}`;
     const key = this.#reasons.has(full) || this.#reasons.size < MAX_REASONS ? full : "other reasons";
     this.#reasons.set(key, (this.#reasons.get(key) ?? 0) + 1);
   }
@@ -56,6 +61,7 @@ export class Tally {
       counts: Object.fromEntries(this.#counts),
       reasons: Object.fromEntries(this.#reasons),
       nicknamesTaken: this.nicknamesTaken,
+      retimed: this.retimed,
     };
   }
 }

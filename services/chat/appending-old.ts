@@ -18,6 +18,8 @@ export interface Placed {
 export interface Appended {
   /** Of the drafts, in their order: whether it was appended now. */
   isNew: boolean[];
+  /** Of the drafts, in their order: whether its time is later than it says, since the log had come further. */
+  isLater: boolean[];
   /** In the order of the logs; of those that were there before too, so that what follows from them can be repeated. */
   entries: EntryDocument[];
 }
@@ -44,7 +46,10 @@ export async function appendOld(log: Log, drafts: Placed[]): Promise<Appended> {
     seen.add(key);
     return first;
   });
-  return { isNew, entries: keys.flatMap((key) => kept.get(key) ?? []) };
+  const isLater = drafts.map(
+    ({ draft: { at = Number.POSITIVE_INFINITY } }, i) => (kept.get(keys[i] ?? "")?.sent_at ?? 0) > at,
+  );
+  return { isNew, isLater, entries: keys.flatMap((key) => kept.get(key) ?? []) };
 }
 
 /** @returns the entries that are kept: the first ones, up to a refusal */

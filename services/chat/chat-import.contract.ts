@@ -51,7 +51,10 @@ export const chatImportContract = defineContract({
       system: SystemName.describe("one process writes all of it"),
       entries: z.array(ImportedEntry).min(1).max(MAX_RECORDS),
     }),
-    result: z.object({ is_new: z.array(z.boolean()) }),
+    result: z.object({
+      is_new: z.array(z.boolean()),
+      is_later: z.array(z.boolean()).describe("whether its log gave it a later time than it says"),
+    }),
   },
 });
 

@@ -171,7 +171,7 @@ export default defineService<ChatService>({
         return { chats: await this.chats.import(ctx.params.chats) };
       },
       async "v1.chat.importEntries"(ctx) {
-        return { is_new: await importEntries(this, ctx.params.system, ctx.params.entries) };
+        return await importEntries(this, ctx.params.system, ctx.params.entries);
       },
       async "v1.chat.summarizeRooms"(ctx) {
         return { rooms: await this.list.ofRooms(ctx.params.user_id, ctx.params.ids) };

@@ -1,5 +1,6 @@
 /** What older systems bring for logs, and what follows from it: where conversations stand in lists, and what their senders have read. */
 import type { z } from "zod";
+import type { ResultOf } from "../../lib/contract.ts";
 import type { Activity } from "./activity.ts";
 import type { Placed } from "./appending-old.ts";
 import type { EntryDocument } from "./chat.store.ts";
@@ -15,13 +16,17 @@ interface Parts {
   markers: ReadMarkers;
 }
 
-/** Can be repeated. @returns of each entry whether it was appended now */
+/** Can be repeated. In the order of the entries. */
 export async function importEntries(
   { log, activity, markers }: Parts,
   system: string,
   entries: ImportedEntry[],
-): Promise<boolean[]> {
-  const { isNew, entries: kept } = await log.appendOld(entries.map((entry) => placed(system, entry)));
+): Promise<ResultOf<"v1.chat.importEntries">> {
+  const {
+    isNew,
+    isLater,
+    entries: kept,
+  } = await log.appendOld(entries.map((entry) => placed(system, entry)));
   const lastOf = new Map<string, EntryDocument>();
   const lastBy = new Map<string, EntryDocument>();
   for (const entry of kept) {
@@ -35,7 +40,7 @@ export async function importEntries(
       entry.sender_id === null ? undefined : markers.advance(entry.conversation, entry.sender_id, entry),
     ),
   ]);
-  return isNew;
+  return { is_new: isNew, is_later: isLater };
 }
 
 function keepLater(lasts: Map<string, EntryDocument>, key: string, entry: EntryDocument): void {

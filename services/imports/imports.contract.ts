@@ -10,8 +10,8 @@ export const RecordKind = z.enum(["user", "profile", "room", "member", "chat", "
 
 export const SystemName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
 
-/** What the older system calls a record: its id there, or the ids of both that it is between. */
-export const RecordKey = z.string().regex(/^[\x21-\x7e]{1,300}$/, "must be 1 to 300 printable characters");
+/** What the older system calls a record: its id there, or the ids of both that it is between, with their colons escaped. */
+export const RecordKey = z.string().regex(/^[\x21-\x7e]{1,800}$/, "must be 1 to 800 printable characters");
 
 const records = { system: SystemName, kind: RecordKind };
 const keys = z.array(RecordKey).min(1).max(MAX_RECORDS);

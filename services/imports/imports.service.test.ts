@@ -165,6 +165,25 @@ test("who joined owes a join until it is appended; killed in between, the sweep 
   expect(log[1]).toMatchObject({ type: "join", sent_at_unix_ms: THEN + 5 });
 });
 
+test("who joined nobody knows when is in since the room began; what is older than the log's end is told to be later", async () => {
+  const [ann, bob] = [await signUp(veche.baseUrl), await signUp(veche.baseUrl)];
+  const room = await oldRoom(ann);
+  await importRooms(room);
+  const entries = [said(room.id, ann, `${room.id}-1`, 5), said(room.id, ann, `${room.id}-2`, 4)];
+  const append = () => call(veche.broker, "v1.chat.importEntries", { system, entries });
+  expect(await append()).toEqual({ is_new: [true, true], is_later: [false, true] });
+  expect(await append()).toEqual({ is_new: [false, false], is_later: [false, true] });
+  const members = [{ room_id: room.id, user_id: bob.userId }];
+  const answer = await call(veche.broker, "v1.rooms.importMembers", { members });
+  expect(answer.members).toMatchObject([{ is_new: true, joined_at: THEN }]);
+  // The sweep appends its join, which is of the log's end.
+  const log = await eventually(async () => {
+    const kept = await read(bob, room.id);
+    return kept.length === 4 && kept;
+  });
+  expect(log.map(({ sent_at_unix_ms }) => sent_at_unix_ms - THEN)).toEqual([0, 5, 5, 5]);
+});
+
 test("friends, requests and follows come once, with their times; a block stands", async () => {
   const one = () => signUp(veche.baseUrl);
   const [ann, bob, cid, dan] = await Promise.all([one(), one(), one(), one()]);

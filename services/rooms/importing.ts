@@ -3,6 +3,7 @@
 import type { z } from "zod";
 import type { ResultOf } from "../../lib/contract.ts";
 import { hasCode } from "../../lib/errors.ts";
+import type { ConversationId } from "../../lib/ids.ts";
 import type { Memberships } from "./memberships.ts";
 import type { ImportedMember, ImportedRoom } from "./rooms.contract.ts";
 import type { Rooms } from "./rooms.ts";
@@ -32,10 +33,20 @@ export async function importRooms(
 }
 
 export async function importMembers(
+  rooms: Rooms,
   memberships: Memberships,
   imported: z.output<typeof ImportedMember>[],
 ): Promise<ResultOf<"v1.rooms.importMembers">> {
-  const { members, made } = await memberships.import(imported);
+  const begun = await beginnings(
+    rooms,
+    imported.flatMap(({ room_id, joined_at }) => (joined_at === undefined ? [room_id] : [])),
+  );
+  const { members, made } = await memberships.import(
+    imported.map(({ joined_at, ...member }) => ({
+      ...member,
+      joined_at: joined_at ?? begun.get(member.room_id) ?? Date.now(),
+    })),
+  );
   return {
     members: members.map(({ _id, membership, joined_at, owes_join, leaving }) => ({
       is_new: made.has(_id),
@@ -43,4 +54,10 @@ export async function importMembers(
       joined_at,
     })),
   };
+}
+
+/** When these rooms were made. */
+async function beginnings(rooms: Rooms, ids: ConversationId[]): Promise<Map<ConversationId, number>> {
+  if (ids.length === 0) return new Map();
+  return new Map((await rooms.findAll([...new Set(ids)])).map(({ _id, created_at }) => [_id, created_at]));
 }

@@ -76,7 +76,12 @@ export const ImportedRoom = z.strictObject({
   created_at: ImportedTime,
 });
 
-export const ImportedMember = z.strictObject({ room_id: id, user_id: UserIdSchema, joined_at: ImportedTime });
+/** Without `joined_at` it is in the room since there is one. */
+export const ImportedMember = z.strictObject({
+  room_id: id,
+  user_id: UserIdSchema,
+  joined_at: ImportedTime.optional(),
+});
 
 export const roomsContract = defineContract({
   "v1.rooms.createRoom": {

@@ -180,7 +180,7 @@ export default defineService<RoomsService>({
       return importRooms(this.rooms, ctx.params.rooms);
     },
     "v1.rooms.importMembers"(ctx) {
-      return importMembers(this.memberships, ctx.params.members);
+      return importMembers(this.rooms, this.memberships, ctx.params.members);
     },
     async "v1.rooms.settleMembers"(ctx) {
       await this.memberships.settleAll(

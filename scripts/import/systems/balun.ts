@@ -11,6 +11,7 @@ import {
   type OldSystem,
   OldText,
   OldTime,
+  OldTimeIfKnown,
   OldTimeOrNow,
 } from "../records.ts";
 
@@ -74,7 +75,7 @@ const friend = z
   }));
 
 const chat = z
-  .object({ chat_id: OldId, user_ids: z.tuple([OldId, OldId]), created_at_unix_ms: OldTimeOrNow })
+  .object({ chat_id: OldId, user_ids: z.tuple([OldId, OldId]), created_at_unix_ms: OldTimeIfKnown })
   .refine(({ user_ids: [one, other] }) => one !== other, { path: ["user_ids"], message: "must be two users" })
   .transform(({ chat_id, user_ids, created_at_unix_ms }) => ({
     kind: "chat" as const,

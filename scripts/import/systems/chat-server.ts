@@ -9,6 +9,7 @@ import {
   type OldSystem,
   OldText,
   OldTime,
+  OldTimeIfKnown,
   OldTimeOrNow,
   OldUsername,
 } from "../records.ts";
@@ -37,7 +38,7 @@ const room = z
     Name: RoomName,
     CreatorUID: OldId,
     IsPrivate: z.boolean(),
-    CreatedAt: OldTimeOrNow,
+    CreatedAt: OldTimeIfKnown,
   })
   .transform(({ RoomID, Name, CreatorUID, IsPrivate, CreatedAt }) => ({
     kind: "room" as const,
@@ -49,7 +50,7 @@ const room = z
   }));
 
 const member = z
-  .object({ RoomID: OldId, UID: OldId, JoinedAt: OldTimeOrNow })
+  .object({ RoomID: OldId, UID: OldId, JoinedAt: OldTimeIfKnown })
   .transform(({ RoomID, UID, JoinedAt }) => ({
     kind: "member" as const,
     room: RoomID,
