@@ -1,19 +1,23 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "@jest/globals";
 import { eventually } from "../../test/servers/eventually.ts";
 import { closeGracefully, createHttpServer } from "./http-server.ts";
 import { DEFAULT_LIMITS } from "./realtime/limits.ts";
 import { openDoor } from "./realtime/upgrade.ts";
+import { keepOwnPace } from "./stalled-answers.ts";
 
 let server: Server;
 afterEach(() => closeGracefully(server, 0));
 
-async function listen(answer: string): Promise<number> {
+async function listen(answer: string, stalledMs?: number): Promise<number> {
   // As routes answer: not within the event that brought the request.
-  server = createHttpServer((_req, res) => void setImmediate(() => res.end(answer)));
+  server = createHttpServer((req, res) => {
+    if (req.url === "/own-pace") keepOwnPace(res);
+    setImmediate(() => res.end(answer));
+  }, stalledMs);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
@@ -61,6 +65,54 @@ test("who asks on and on without reading is cut off", async () => {
   const cutOff = once(client, "close");
   client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200), () => client.resume());
   await cutOff;
+});
+
+const LARGE = "x".repeat(32 * 1024 * 1024);
+const STALLED_MS = 300;
+const PIECE = 1024 * 1024;
+const PAUSE_MS = 40;
+
+/** One that has asked for the large answer, and reads nothing yet. */
+async function askFor(path: string, port: number): Promise<Socket> {
+  const client = connect(port, "127.0.0.1").pause();
+  client.on("error", () => {});
+  client.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await eventually(async () => (await connections()) === 1);
+  return client;
+}
+
+test("who takes nothing of its answer is cut off, whatever it sends", async () => {
+  const client = await askFor("/", await listen(LARGE, STALLED_MS));
+  const sending = setInterval(() => client.write("\r\n"), 20);
+  await eventually(async () => (await connections()) === 0);
+  clearInterval(sending);
+  client.destroy();
+});
+
+test("who reads slowly gets all of its answer", async () => {
+  const client = await askFor("/", await listen(LARGE, STALLED_MS));
+  const startedAt = performance.now();
+  let received = 0;
+  let pieces = 0;
+  client.on("data", (chunk) => {
+    received += chunk.length;
+    if (received < pieces * PIECE) return;
+    pieces += 1;
+    client.pause();
+    setTimeout(() => client.resume(), PAUSE_MS);
+  });
+  client.resume();
+  await eventually(() => received > LARGE.length);
+  // Longer than a client that takes nothing is given.
+  expect(performance.now() - startedAt).toBeGreaterThan(2 * STALLED_MS);
+  client.destroy();
+});
+
+test("an answer that keeps its own pace may wait", async () => {
+  const client = await askFor("/own-pace", await listen(LARGE, STALLED_MS));
+  await sleep(4 * STALLED_MS);
+  expect(await connections()).toBe(1);
+  client.destroy();
 });
 
 test("an upgrade that is refused leaves no connection, though the client keeps its half open", async () => {

@@ -12,6 +12,7 @@ import { Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HttpError, rawAnswer, sendProblem, toProblem } from "./problem.ts";
+import { endStalled } from "./stalled-answers.ts";
 
 /** Longer than load balancers keep a connection (60 s as a rule), so that it is never us who close one they reuse. */
 const KEEP_ALIVE_MS = 75_000;
@@ -25,8 +26,11 @@ const FILES_OF_OUR_OWN = 128;
 /** Bytes of a request that may come after its answer. They are thrown away, for clients that read only after they have sent. */
 const MAX_UNWANTED = 16 * 1024 * 1024;
 const WATCH_UNWANTED_EVERY_MS = 50;
+/** That an answer may wait without the client taking a byte of it. */
+const STALLED_MS = 30_000;
 
-export function createHttpServer(listener: RequestListener): Server {
+/** @param stalledMs milliseconds after which a client that takes nothing of its answer is cut off */
+export function createHttpServer(listener: RequestListener, stalledMs = STALLED_MS): Server {
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -40,6 +44,7 @@ export function createHttpServer(listener: RequestListener): Server {
     listener,
   );
   watchTraffic(server);
+  endStalled(server, stalledMs);
   server.maxConnections = maxConnections();
   server.on("clientError", answerClientError);
   server.on("checkExpectation", (_req, res) => {

@@ -81,8 +81,9 @@ export const authPosts: Dialect = {
     route({
       method: "GET",
       path: "/users",
-      summary: "List users, 1,000 at most; an administrator sees their emails",
+      summary: "List users, 1,000 and 1 MB at most; an administrator sees their emails",
       takes: z.object({}),
+      unpaged: true,
       answers: z.array(User),
       async serve({ ask, caller }) {
         return unpaged(async (wanted) => {

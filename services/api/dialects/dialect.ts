@@ -51,6 +51,8 @@ interface RouteSpec<I extends z.ZodObject, O extends z.ZodType> {
   /** Fields that come in a JSON body. Default: with GET none, else all that are neither in the path nor in the query. */
   body?: readonly (keyof I["shape"] & string)[];
   file?: Pick<FileInput, "field" | "optional" | "formats">;
+  /** A list of what all users have, in one answer: only so many are made at once. */
+  unpaged?: true;
   answers: O;
   status?: 200 | 201;
   /** Codes of its actions that have another status here than usually. */
@@ -72,6 +74,7 @@ export interface DialectRoute {
   query: readonly string[];
   body: readonly string[];
   file?: Pick<FileInput, "field" | "optional" | "formats">;
+  unpaged?: true;
   answers: z.ZodType;
   status: 200 | 201;
   statuses: Partial<Record<ErrorCode, number>>;

@@ -12,9 +12,10 @@ import { BODY_SHARE, noteOrigin, queryOf, type RoutedRequest, sendJson } from ".
 import type { Sources } from "../rest/params.ts";
 import { withUpload } from "../rest/uploads.ts";
 import { authenticate, bearerOf } from "./credentials.ts";
-import type { Ask, Dialect, DialectRoute } from "./dialect.ts";
+import type { Ask, Dialect, DialectRequest, DialectRoute } from "./dialect.ts";
 import { inputReader } from "./input.ts";
 import { usualStatus } from "./openapi.ts";
+import { UnpagedLists } from "./unpaged-lists.ts";
 
 type Handler = (req: RoutedRequest, res: ServerResponse) => void;
 
@@ -39,7 +40,8 @@ export function dialectAliases(
       candidates.set(key, [...(candidates.get(key) ?? []), candidate]);
     }
   }
-  return Object.fromEntries([...candidates].map(([key, those]) => [key, handler(those, gateway, logger)]));
+  const shared = { gateway, logger, lists: new UnpagedLists() };
+  return Object.fromEntries([...candidates].map(([key, those]) => [key, handler(those, shared)]));
 }
 
 /** Answers what went wrong before a route was found, in the form of the dialect whose path it is. @returns false for no path of theirs */
@@ -61,12 +63,15 @@ export function dialectRefusals(dialects: readonly Dialect[], logger: Logger) {
 }
 
 /** Of the routes that have a path, the one that answers what is of none of them. */
-function handler(candidates: Candidate[], gateway: Gateway, logger: Logger): Handler {
+function handler(
+  candidates: Candidate[],
+  { gateway, logger, lists }: Pick<Exchange, "gateway" | "lists"> & { logger: Logger },
+): Handler {
   const byDefault = candidates.find(({ route }) => !route.when) ?? candidates.at(-1);
   if (!byDefault) throw new Error("No route is no endpoint");
   return (req, res) => {
     const served = new Served(byDefault);
-    serve(served, candidates, { req, res, gateway }).catch((error: unknown) =>
+    serve(served, candidates, { req, res, gateway, lists }).catch((error: unknown) =>
       answerError(served, req, res, error, logger),
     );
   };
@@ -89,6 +94,7 @@ interface Exchange {
   req: RoutedRequest;
   res: ServerResponse;
   gateway: Gateway;
+  lists: UnpagedLists;
 }
 
 async function serve(served: Served, candidates: Candidate[], exchange: Exchange): Promise<void> {
@@ -143,7 +149,7 @@ function identify({ by: { dialect, route } }: Served, { req, gateway }: Exchange
 /** @param timeout milliseconds for each call; by default what is left of the request's */
 async function ask(
   served: Served,
-  { req, res, gateway }: Exchange,
+  { req, res, gateway, lists }: Exchange,
   sources: Sources,
   timeout?: number,
 ): Promise<unknown> {
@@ -157,7 +163,7 @@ async function ask(
   const options = timeout === undefined ? {} : { timeout };
   const asking: Ask = (action, params, as) =>
     call(ctx, action, params, as ? { ...options, meta: { user: as } } : options);
-  return route.serve({
+  const request: DialectRequest<unknown> = {
     input,
     ask: asking,
     caller: ctx.meta.user,
@@ -169,7 +175,9 @@ async function ask(
     setHeader: (name, value) => {
       if (!res.headersSent) res.setHeader(name, value);
     },
-  });
+  };
+  const { user } = ctx.meta;
+  return route.unpaged && user ? lists.take(user.id, res, () => route.serve(request)) : route.serve(request);
 }
 
 function answer({ by: { route } }: Served, res: ServerResponse, result: unknown): void {

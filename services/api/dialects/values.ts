@@ -19,6 +19,8 @@ export const Time = z.iso.datetime();
 
 /** Longest unpaged list. */
 export const MAX_UNPAGED = 1_000;
+/** Of its JSON. */
+export const MAX_UNPAGED_BYTES = 1024 * 1024;
 const PAGE = 100;
 
 /** The pages of a list as one list, as far as an unpaged one goes. */
@@ -26,13 +28,19 @@ export async function unpaged<T>(
   page: (wanted: { limit: number; cursor?: string }) => Promise<{ items: T[]; next_cursor: string | null }>,
 ): Promise<T[]> {
   const all: T[] = [];
+  let bytes = "[]".length;
   let cursor: string | undefined;
   do {
     const { items, next_cursor } = await page({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
-    all.push(...items);
+    for (const item of items) {
+      bytes += Buffer.byteLength(JSON.stringify(item)) + ",".length;
+      if (bytes > MAX_UNPAGED_BYTES) return all;
+      all.push(item);
+      if (all.length === MAX_UNPAGED) return all;
+    }
     cursor = next_cursor ?? undefined;
-  } while (cursor !== undefined && all.length < MAX_UNPAGED);
-  return all.slice(0, MAX_UNPAGED);
+  } while (cursor !== undefined);
+  return all;
 }
 
 /** What an action answers; with `code` where it refuses with `from`: this dialect tells the two apart, or does not. */

@@ -6,6 +6,7 @@ import { invalidArgument } from "../../../lib/errors.ts";
 import { ConversationIdSchema } from "../../../lib/ids.ts";
 import { EVENT_STREAM_HEADERS } from "../realtime/event-stream.ts";
 import type { Realtime } from "../realtime/realtime.ts";
+import { keepOwnPace } from "../stalled-answers.ts";
 import type { RoutedRequest } from "./endpoint.ts";
 
 interface StreamCall {
@@ -33,6 +34,8 @@ export async function answerStream(
     res.writeHead(200, EVENT_STREAM_HEADERS).end();
     return;
   }
+  // It ends when too much waits, and says what was read when it is resumed.
+  keepOwnPace(res);
   await realtime.stream(res, { checked, conversation, authorize });
 }
 

@@ -64,8 +64,9 @@ export const authPostsPostRoutes = [
   route({
     method: "GET",
     path: "/posts",
-    summary: "List posts, newest first, 1,000 at most",
+    summary: "List posts, newest first, 1,000 and 1 MB at most",
     takes: z.object({}),
+    unpaged: true,
     answers: z.array(Post),
     serve: ({ ask }) =>
       unpaged(async (wanted) => {
