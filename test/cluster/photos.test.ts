@@ -220,13 +220,23 @@ test("while the bucket is away it is 503, soon at once, and it comes back by its
   expect((await api("DELETE", `/v1/me/photos/${body.id}`, ann)).status).toBe(204);
   expect((await api("GET", `/v1/photos/${body.id}`, ann)).status).toBe(404);
   await gcs.start();
-  await eventually(async () => (await upload(baseUrl(), ann, image)).status === 201, { within: 20_000 });
+  // For the ten seconds that Moleculer's breaker looks back on it may close and open again. Then it stays well.
+  let made = 0;
+  await eventually(
+    async () => {
+      for (let i = 0; i < 5; i += 1) {
+        expect((await upload(baseUrl(), ann, image)).status).toBe(201);
+        made += 1;
+      }
+    },
+    { every: 1_000 },
+  );
   await eventually(async () => !(await objects()).some((name) => name.startsWith(body.id)), {
     within: 20_000,
   });
   await eventually(async () => {
     const kept = await galleryOf(ann);
-    return kept.length === before.length && spool().length === 0;
+    return kept.length === before.length - 1 + made && spool().length === 0;
   });
 });
 
