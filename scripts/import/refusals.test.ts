@@ -28,6 +28,9 @@ test("what a killed run wrote without noting it is written once", () => {
   first.close();
   const second = new Refusals(file, kept);
   expect(second.lost).toBe(false);
+  expect(linesOf(second.path)).toEqual([1, 2]);
+  second.cutOff();
+  expect(linesOf(second.path)).toEqual([1]);
   second.write(entry(2), "no");
   second.write(entry(3), "no");
   second.close();

@@ -40,6 +40,11 @@ export class Refusals {
     return { bytes: this.#size, digest: this.#hash.copy().digest("hex") };
   }
 
+  /** What is beyond `kept` comes again, or is not refused this time. To be called where the file is gone on with. */
+  cutOff(): void {
+    if (this.#size > 0) this.#open();
+  }
+
   write(entry: Entry, reason: string): void {
     const bytes = Buffer.from(`${refusedLine(entry, reason)}\n`);
     for (let written = 0; written < bytes.length; ) written += writeSync(this.#open(), bytes, written);

@@ -98,6 +98,7 @@ export async function importFile({
   const pending = new Pending(outcomes);
   const importer = new Importer(calls, system.name, pending, new FirstTimes(file, system));
   const resumedAt = saved?.offset ?? 0;
+  if (resumedAt < size) refusals.cutOff();
   let progress: RunProgress = { size, offset: resumedAt, resumedAt, records: 0 };
   let savedAt = performance.now();
   const save = async ({ offset, lines }: Place) => {
