@@ -56,6 +56,28 @@ async function usesAll(email: string): Promise<void> {
   expect(shown).toMatchObject({ email, display_name: "Renamed", first_name: "Test" });
 }
 
+test("who came by user-management has a name in chat-server", async () => {
+  const body = { name: "Olga", email: newEmail(), password: PASSWORD };
+  const { body: made } = await management("POST", "/auth/register", { body });
+  const own = await chat("GET", "/profile", { authorization: made.token });
+  expect(own.body.Username).toBe("Olga");
+  for (const authorization of [made.token, undefined]) {
+    const spoken = authorization === undefined ? {} : { authorization };
+    const shown = await chat("GET", `/profile/${own.body.UID}`, spoken);
+    expect(shown.body.Username).toBe("Olga");
+  }
+});
+
+test("null in a body of chat-server says nothing", async () => {
+  const { accessToken: authorization } = await signUp(target.baseUrl());
+  const room = { Name: uniqueName("r"), IsPrivate: null };
+  const { status, body } = await chat("POST", "/create-room", { authorization, body: room });
+  expect(status).toBe(201);
+  const read = await chat("GET", `/messages/${body.RoomID}`, { authorization, body: { LastID: null } });
+  expect(read).toMatchObject({ status: 200, body: expect.any(Array) });
+  expect((await chat("PUT", "/join", { authorization, body: { RoomID: null } })).status).toBe(400);
+});
+
 const cookieOf = ({ headers }: Heard) => headers["set-cookie"]?.[0]?.split(";")[0] ?? "";
 
 describe("an account made by", () => {

@@ -1,5 +1,6 @@
 /** The dialect of chat-server: accounts, rooms and messages. Ids are numbers; errors are the message alone. */
 import { z } from "zod";
+import type { ResultOf } from "../../../lib/contract.ts";
 import { hasCode, permissionDenied } from "../../../lib/errors.ts";
 import { isRoom } from "../../../lib/ids.ts";
 import { PasswordSchema } from "../../../lib/passwords.ts";
@@ -33,11 +34,22 @@ const MAX_READS = 10;
 
 const status = <S extends string>(text: S) => z.object({ status: z.literal(text) });
 
+type Named = Pick<
+  ResultOf<"v1.users.readProfile">,
+  "id" | "nickname" | "display_name" | "created_at_unix_ms"
+>;
+
+/** Those who came by another door may have no username. */
 const profileOf = (
-  { id, created_at_unix_ms }: { id: string; created_at_unix_ms: number },
-  Username: string | null,
+  { id, nickname, display_name, created_at_unix_ms }: Named,
+  username: string | null | undefined,
   Email = "",
-) => ({ UID: numberOf(id), Username: Username ?? "", Email, CreatedAt: timeOf(created_at_unix_ms) });
+) => ({
+  UID: numberOf(id),
+  Username: username ?? nickname ?? display_name ?? "",
+  Email,
+  CreatedAt: timeOf(created_at_unix_ms),
+});
 
 /** The nickname is the name in small letters, where nobody else has it. */
 const unlessTaken = (nickname: string, asked: (nickname: string) => Promise<unknown>) =>
@@ -111,7 +123,7 @@ export const chatServer: Dialect = {
       problems: ["NOT_FOUND"],
       async serve({ ask }) {
         const me = await ask("v1.users.getMe", {});
-        return profileOf(me, me.username ?? me.nickname, me.email);
+        return profileOf(me, me.username, me.email);
       },
     }),
     route({
@@ -125,13 +137,13 @@ export const chatServer: Dialect = {
       async serve({ input: { UID: id }, ask, caller }) {
         if (caller?.id === id) {
           const me = await ask("v1.users.getMe", {});
-          return profileOf(me, me.username ?? me.nickname, me.email);
+          return profileOf(me, me.username, me.email);
         }
         const [profile, { users }] = await Promise.all([
           ask(caller ? "v1.users.getProfileById" : "v1.users.readProfile", { id }),
           ask("v1.auth.readUsernames", { user_ids: [id] }),
         ]);
-        return profileOf(profile, users[0]?.username ?? profile.nickname);
+        return profileOf(profile, users[0]?.username);
       },
     }),
     route({

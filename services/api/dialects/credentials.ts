@@ -37,12 +37,18 @@ const isSafe = ({ method = "" }: IncomingMessage): boolean => ["GET", "HEAD", "O
  * Browsers send `Origin` with all that could change something; programs send none. `*` names no origin here: it lets pages
  * call the API with a token that they have, not with a cookie that they can't even see.
  */
-function isOwnOrigin({ headers: { origin, host } }: IncomingMessage, config: Gateway["config"]): boolean {
-  if (origin === undefined || config.CORS_ORIGIN.includes(origin)) return true;
-  // A proxy in front may ask for another host than browsers do.
-  const own = config.PUBLIC_URL === undefined ? host : URL.parse(config.PUBLIC_URL)?.host;
-  const from = URL.parse(origin)?.host;
-  return from !== undefined && (from === host || from === own);
+export function isOwnOrigin(
+  { headers }: Pick<IncomingMessage, "headers">,
+  config: Pick<Gateway["config"], "CORS_ORIGIN" | "PUBLIC_URL">,
+): boolean {
+  const { origin, host } = headers;
+  if (origin === undefined) return headers["sec-fetch-site"] !== "cross-site";
+  if (config.CORS_ORIGIN.includes(origin)) return true;
+  const from = URL.parse(origin);
+  if (!from) return false;
+  if (config.PUBLIC_URL !== undefined) return from.origin === URL.parse(config.PUBLIC_URL)?.origin;
+  // Whether browsers come by HTTPS only a proxy knows. A default port is left out by some, and said by others.
+  return from.host !== "" && from.host === URL.parse(`${from.protocol}//${host}`)?.host;
 }
 
 /** @returns undefined where there is none, or an empty one */

@@ -57,7 +57,7 @@ const queryPairs = (query: string): [string, string][] =>
     return at < 0 ? [[decode(pair), ""]] : [[decode(pair.slice(0, at)), decode(pair.slice(at + 1))]];
   });
 
-/** Of fields whose names differ in case only, the last counts: so does the decoder of the original. */
+/** Of fields whose names differ in case only, the last counts, and `null` says nothing: so does the decoder of the original. */
 function bodyFields(sent: unknown, known: readonly string[], anyCase: boolean): Fields {
   // `null` too says nothing.
   if (sent === undefined || sent === null || known.length === 0) return {};
@@ -68,7 +68,7 @@ function bodyFields(sent: unknown, known: readonly string[], anyCase: boolean): 
   const fields: Fields = {};
   for (const [name, value] of Object.entries(sent)) {
     const field = named.get(anyCase ? name.toLowerCase() : name);
-    if (field !== undefined) fields[field] = value;
+    if (field !== undefined && !(anyCase && value === null)) fields[field] = value;
   }
   return fields;
 }

@@ -175,6 +175,41 @@ export function postsSuite(target: Target): void {
       });
     });
 
+    test("auth-posts 108: PUT /posts/:id with title or content alone keeps the other", async () => {
+      const { id } = (await say("POST", "/posts", { ...as(ann), body: { title: "Old", content: "a\n\nb" } }))
+        .body;
+      const put = async (body: object) => {
+        const { title, content } = (await say("PUT", `/posts/${id}`, { ...as(ann), body })).body;
+        return [title, content];
+      };
+      expect(await put({ title: "New" })).toEqual(["New", "a\n\nb"]);
+      expect(await put({ content: "c\n\nd" })).toEqual(["New", "c\n\nd"]);
+      expect(await put({ title: "" })).toEqual(["", "c\n\nd"]);
+      expect(await put({ title: "Back", content: "e" })).toEqual(["Back", "e"]);
+      expect(await put({ content: "" })).toEqual(["Back", ""]);
+      expect(await put({ text: "all\n\nof it" })).toEqual(["", "all\n\nof it"]);
+    });
+
+    test.each([
+      ["A title", ""],
+      ["", "Two\n\nparagraphs"],
+      ["Several\n\nparagraphs", "\n\nand more\n"],
+      ["", "a line\n\u2063\nlike the mark"],
+    ])("auth-posts 94: title %j and content %j come back as they were", async (title, content) => {
+      for (const body of [
+        { title, content },
+        { ...(title && { title }), ...(content && { content }) },
+      ]) {
+        const made = await say("POST", "/posts", { ...as(ann), body });
+        expect(made).toMatchObject({ status: 201, body: { title, content } });
+      }
+    });
+
+    test("auth-posts 97: a title and a content of nothing but space are nothing", async () => {
+      const body = { title: " ", content: "\n" };
+      expect((await say("POST", "/posts", { ...as(ann), body })).status).toBe(400);
+    });
+
     test("auth-posts 104: DELETE /posts/:id, by its author", async () => {
       const { id } = (await say("POST", "/posts", { ...as(ann), body: { text: "to go" } })).body;
       const remove = (user: SignedUp) => say("DELETE", `/posts/${id}`, as(user));

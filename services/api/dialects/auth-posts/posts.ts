@@ -1,11 +1,13 @@
-/** The posts of auth-posts: a title, a content and an image. Here they are one text, the title its first paragraph. */
+/** The posts of auth-posts: a title, a content and an image. Here title and content are one text, with a mark between them. */
 import { z } from "zod";
 import type { ResultOf } from "../../../../lib/contract.ts";
 import { MAX_TEXT } from "../../../posts/posts.contract.ts";
-import { route } from "../dialect.ts";
+import { type Ask, route } from "../dialect.ts";
 import { numberOf, PostNumber, Time, timeOf, unpaged } from "../values.ts";
 
-const BETWEEN = "\n\n";
+/** Unicode's invisible separator: no text has it by chance, and elsewhere its line looks like an empty one. */
+const MARK = "\u2063";
+const BETWEEN = `\n${MARK}\n`;
 
 const Fields = {
   title: z.string().max(MAX_TEXT).optional(),
@@ -18,7 +20,7 @@ const Post = z
     id: z.int(),
     userId: z.int(),
     text: z.string(),
-    title: z.string().describe("the first paragraph, where there are several"),
+    title: z.string().describe("empty where none was given"),
     content: z.string(),
     image: z.string().nullable().describe("a URL that shows the bytes, for a while"),
     createdAt: Time,
@@ -28,18 +30,42 @@ const Post = z
 
 type Given = { title?: string | undefined; content?: string | undefined; text?: string | undefined };
 
-const textOf = ({ title, content, text }: Given): string | undefined =>
-  text ?? ([title, content].filter((part) => part !== undefined && part !== "").join(BETWEEN) || undefined);
+const isBlank = (text: string): boolean => text.trim() === "";
+
+/** @returns empty where nothing is said */
+function joined(title: string, content: string): string {
+  if (isBlank(title) && isBlank(content)) return "";
+  // So that a content that has such a line itself is not taken for two.
+  if (title === "" && !content.includes(BETWEEN)) return content;
+  return title.replaceAll(MARK, "") + BETWEEN + content;
+}
+
+function partsOf(text: string): { title: string; content: string } {
+  const at = text.indexOf(BETWEEN);
+  return at < 0
+    ? { title: "", content: text }
+    : { title: text.slice(0, at), content: text.slice(at + BETWEEN.length) };
+}
+
+/** Of a post that is there: a part that is not given stays. @returns undefined where the whole text does */
+async function changedText(
+  ask: Ask,
+  id: string,
+  { title, content, text }: Given,
+): Promise<string | undefined> {
+  if (text !== undefined || (title === undefined && content === undefined)) return text;
+  if (title !== undefined && content !== undefined) return joined(title, content);
+  const kept = partsOf((await ask("v1.posts.getPost", { id })).text);
+  return joined(title ?? kept.title, content ?? kept.content);
+}
 
 function postOf(post: ResultOf<"v1.posts.getPost">) {
   const { id, author_id, text, image, created_at_unix_ms, edited_at_unix_ms } = post;
-  const at = text.indexOf(BETWEEN);
   return {
     id: numberOf(id),
     userId: numberOf(author_id),
     text,
-    title: at < 0 ? "" : text.slice(0, at),
-    content: at < 0 ? text : text.slice(at + BETWEEN.length),
+    ...partsOf(text),
     image: image?.url ?? null,
     createdAt: timeOf(created_at_unix_ms),
     updatedAt: timeOf(edited_at_unix_ms ?? created_at_unix_ms),
@@ -58,8 +84,9 @@ export const authPostsPostRoutes = [
     answers: Post,
     status: 201,
     problems: ["NOT_FOUND"],
-    serve: async ({ input, upload, ask }) =>
-      postOf(await ask("v1.posts.createPost", { text: textOf(input), upload })),
+    async serve({ input: { title = "", content = "", text = joined(title, content) }, upload, ask }) {
+      return postOf(await ask("v1.posts.createPost", { text, upload }));
+    },
   }),
   route({
     method: "GET",
@@ -77,13 +104,13 @@ export const authPostsPostRoutes = [
   route({
     method: "PUT",
     path: "/posts/{id}",
-    summary: "Change a post of one's own; without an image it keeps the one it has",
+    summary: "Change a post of one's own; what is not given, title, content or image, stays",
     takes: z.object({ id: PostNumber, ...Fields }),
     file: image,
     answers: Post,
     problems: ["PERMISSION_DENIED", "NOT_FOUND", "FAILED_PRECONDITION"],
     serve: async ({ input: { id, ...given }, upload, ask }) =>
-      postOf(await ask("v1.posts.updatePost", { id, text: textOf(given), upload })),
+      postOf(await ask("v1.posts.updatePost", { id, text: await changedText(ask, id, given), upload })),
   }),
   route({
     method: "DELETE",
