@@ -1,7 +1,7 @@
 /** Posts: what users write for everybody, with text, an image, or both. */
 import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
-import { offsetParams, pageParams } from "../../lib/cursors.ts";
+import { MAX_LIMIT, MAX_OFFSET, offsetParams, pageParams } from "../../lib/cursors.ts";
 import { PhotoIdSchema, PostIdSchema, UserIdSchema } from "../../lib/ids.ts";
 import { textOf } from "../../lib/text.ts";
 import { ImportedTime, MAX_RECORDS } from "../imports/imports.contract.ts";
@@ -9,6 +9,8 @@ import { UploadSchema } from "../photo/photo.contract.ts";
 
 export const MAX_TEXT = 5_000;
 const MAX_QUERY = 200;
+/** How many `listPostsAt` answers at once, however long they are: what NATS carries in one message. */
+export const MAX_POSTS_AT = 30;
 
 const text = textOf(MAX_TEXT);
 
@@ -83,8 +85,18 @@ export const postsContract = defineContract({
   "v1.posts.listPostsAt": {
     audience: "user",
     idempotent: true,
-    params: z.strictObject({ ...wanted, ...offsetParams }),
-    result: z.object({ posts: z.array(Post) }),
+    params: z.strictObject({
+      ...wanted,
+      ...offsetParams,
+      // Of those that are asked for in portions.
+      offset: z
+        .int()
+        .min(0)
+        .max(MAX_OFFSET + MAX_LIMIT)
+        .default(0),
+      limit: z.int().min(1).max(MAX_POSTS_AT).default(MAX_POSTS_AT),
+    }),
+    result: z.object({ posts: z.array(Post).describe("without those of who has blocked the reader") }),
   },
   "v1.posts.getPost": {
     audience: "user",

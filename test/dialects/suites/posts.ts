@@ -64,6 +64,18 @@ export function postsSuite(target: Target): void {
       expect((await get("x")).status).toBe(422);
     });
 
+    test("ego 17: a page of the longest posts is whole", async () => {
+      const author = await signUp(target.baseUrl());
+      const numbered = (at: number) => String(at).padStart(2, "0");
+      for (let at = 0; at < 72; at += 1) await create(`${"\u4e16".repeat(4_990)} ${numbered(at)}`, author);
+      const path = `/posts/user_posts?creator_id=${Number(author.userId)}&order=asc&offset=1&limit=70`;
+      const { status, body } = await say("GET", path, as(bob));
+      expect(status).toBe(200);
+      expect(body.posts.map((post: { text_content: string }) => post.text_content.slice(-2))).toEqual(
+        Array.from({ length: 70 }, (_, i) => numbered(i + 1)),
+      );
+    });
+
     test("ego 17: lists and searches page by offset, in either order", async () => {
       const author = await signUp(target.baseUrl());
       const word = uniqueName("word");

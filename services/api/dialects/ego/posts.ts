@@ -1,10 +1,10 @@
 /** Posts, in ego. Their ids are texts. */
 import { z } from "zod";
-import type { ResultOf } from "../../../../lib/contract.ts";
+import type { ParamsOf, ResultOf } from "../../../../lib/contract.ts";
 import { offsetParams } from "../../../../lib/cursors.ts";
 import { PostIdSchema } from "../../../../lib/ids.ts";
-import { MAX_TEXT } from "../../../posts/posts.contract.ts";
-import { route } from "../dialect.ts";
+import { MAX_POSTS_AT, MAX_TEXT } from "../../../posts/posts.contract.ts";
+import { type Ask, route } from "../dialect.ts";
 import { numberOf, Time, timeOf, UserNumber } from "../values.ts";
 
 const Text = z.string().min(1).max(MAX_TEXT);
@@ -21,6 +21,22 @@ const postOf = ({ id, author_id, text, created_at_unix_ms }: ResultOf<"v1.posts.
   text_content: text,
   created_at: timeOf(created_at_unix_ms),
 });
+
+/** In portions, since a hundred long posts are more than NATS carries at once. */
+async function postsAt(
+  ask: Ask,
+  wanted: Pick<ParamsOf<"v1.posts.listPostsAt">, "author" | "query">,
+  { offset, limit, order }: { offset: number; limit: number; order: "asc" | "desc" },
+) {
+  const found: z.output<typeof Post>[] = [];
+  for (let passed = 0; passed < limit; passed += MAX_POSTS_AT) {
+    const portion = { offset: offset + passed, limit: Math.min(limit - passed, MAX_POSTS_AT), order };
+    const { posts } = await ask("v1.posts.listPostsAt", { ...wanted, ...portion });
+    found.push(...posts.map(postOf));
+    if (posts.length === 0) break;
+  }
+  return found;
+}
 
 export const egoPostRoutes = [
   route({
@@ -64,8 +80,7 @@ export const egoPostRoutes = [
     takes: z.object({ creator_id: UserNumber, ...offsetParams }),
     answers: Page,
     async serve({ input: { creator_id: author, ...page }, ask }) {
-      const { posts } = await ask("v1.posts.listPostsAt", { author, ...page });
-      return { posts: posts.map(postOf), offset: page.offset, limit: page.limit };
+      return { posts: await postsAt(ask, { author }, page), offset: page.offset, limit: page.limit };
     },
   }),
   route({
@@ -75,8 +90,7 @@ export const egoPostRoutes = [
     takes: z.object({ query_string: z.string().trim().min(1).max(200), ...offsetParams }),
     answers: Page,
     async serve({ input: { query_string: query, ...page }, ask }) {
-      const { posts } = await ask("v1.posts.listPostsAt", { query, ...page });
-      return { posts: posts.map(postOf), offset: page.offset, limit: page.limit };
+      return { posts: await postsAt(ask, { query }, page), offset: page.offset, limit: page.limit };
     },
   }),
   route({
