@@ -65,6 +65,8 @@ describe("bodies", () => {
         const body = jsonOf([...others, [name, value]]);
         const answer = await probe(operation, { target, body });
         if (typesOf(operation.body?.properties?.[name] ?? {}).includes(typeOf(JSON.parse(value)))) return;
+        // There it says nothing, as if the field were left out.
+        if (operation.dialect === "chat-server" && JSON.parse(value) === null) return;
         // In its own form, which may name no field.
         if (operation.dialect !== undefined && answer.status >= 400) return;
         if (answer.status === 413 || answer.body?.detail === "The body is nested too deeply.") return;
