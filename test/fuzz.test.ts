@@ -1,5 +1,5 @@
 // No input gets a 5xx, none hangs, and what is refused says why. Driven by the OpenAPI document: new routes take part.
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import {
   bystander,
@@ -30,6 +30,9 @@ import {
   words,
 } from "./support/inputs.ts";
 import { fillPath, type Operation } from "./support/openapi.ts";
+
+// The least runs of all routes, on a slow machine.
+jest.setTimeout(300_000);
 
 beforeAll(startFuzzing);
 afterAll(() => veche.stop());
