@@ -37,19 +37,20 @@ try {
 
   const [annLive, bobLive] = await Promise.all([ann.connect(), bob.connect()]);
   const name = (message: Message) => (message.sender_id === ann.tokens?.user_id ? "ann" : "bob");
-  const seen = Promise.withResolvers<void>();
-  await annLive.subscribe(chat, (message) => {
-    console.log(`  ann sees  ${message.seq} ${name(message)}: ${message.text}`);
-    if (message.seq === 3) seen.resolve();
-  });
-  await bobLive.subscribe(chat, (message) =>
-    console.log(`  bob sees  ${message.seq} ${name(message)}: ${message.text}`),
-  );
+  const show = async (viewer: string, live: typeof annLive): Promise<() => Promise<void>> => {
+    const all = Promise.withResolvers<void>();
+    await live.subscribe(chat, (message) => {
+      console.log(`  ${viewer} sees  ${message.seq} ${name(message)}: ${message.text}`);
+      if (message.seq === 3) all.resolve();
+    });
+    return () => all.promise;
+  };
+  const seen = [await show("ann", annLive), await show("bob", bobLive)];
 
   await annLive.send(chat, "Hello, Bob!");
   await bobLive.send(chat, "Hello, Ann! Does it work?");
   await annLive.send(chat, "It does.");
-  await seen.promise;
+  await Promise.all(seen.map((all) => all()));
   await Promise.all([annLive.close(), bobLive.close()]);
   console.log("\nEach message was in the database before it was acknowledged.");
   if (values["delete-accounts"]) {
