@@ -63,6 +63,8 @@ async function listening(): Promise<{ say: (text: string) => Promise<unknown>; b
 }
 
 const reborn = async () => {
+  // Missed first: two may else be the one that lives and the one that died.
+  await eventually(() => nodesOfChat() === 1);
   const dead = chats.find(({ running }) => !running);
   await dead?.start();
   await eventually(() => nodesOfChat() === 2);
