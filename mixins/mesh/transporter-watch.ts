@@ -1,38 +1,42 @@
 /**
- * Knows whether NATS is there. While it is not, calls to other nodes fail at once with UNAVAILABLE instead of piling up
- * in the client's buffer, and those under way are given up; when it is back, the nodes find each other without waiting
- * for the next heartbeat.
+ * Knows whether NATS is there. While it is not, the other nodes count as gone: calls to them fail at once instead of
+ * piling up in the client's buffer, and those under way are given up. When it is back, each node is called again as soon
+ * as it answers, since it may have found NATS later than this one, and what it is sent before that is lost.
  */
 import type { Context, Middleware, ServiceBroker } from "moleculer";
 import type { NatsConnection } from "nats";
-import { unavailable } from "../../lib/errors.ts";
 import { runtimeOf } from "../runtime.ts";
 
 /** Moleculer itself looks only once in `heartbeatTimeout`, so that a dead node can stay in rotation for twice that. */
 const CHECK_NODES_EVERY_MS = 250;
 
-type Next = (ctx: Context) => Promise<unknown>;
+type Next = (ctx: Context) => Answer;
+
+/** As Moleculer extends the promises of a broker. */
+interface Answer extends Promise<unknown> {
+  timeout(ms: number): Promise<unknown>;
+}
 
 /** The parts of Moleculer's internals that have no public name. */
 interface MeshInternals {
   transit?: {
     tx: { client: NatsConnection | null };
-    removePendingRequestByNodeID(nodeId: string): void;
     discoverNodes(): Promise<void>;
   } | null;
   registry: {
-    nodes: { list(options: object): { id: string; local: boolean }[] };
+    nodes: {
+      list(options: { onlyAvailable: boolean }): { id: string; local: boolean }[];
+      disconnected(nodeId: string, unexpected: boolean): void;
+    };
     discoverer: { sendLocalNodeInfo(): Promise<void>; checkRemoteNodes(): void };
   };
 }
 
 export function transporterWatch(): Middleware {
-  let broker: ServiceBroker;
   let checking: NodeJS.Timeout | undefined;
   return {
     name: "TransporterWatch",
-    created(created: ServiceBroker) {
-      broker = created;
+    created(broker: ServiceBroker) {
       broker.localBus.on("$transporter.connected", () => void watch(broker));
     },
     async started(started: ServiceBroker) {
@@ -43,8 +47,14 @@ export function transporterWatch(): Middleware {
     async stopped() {
       clearInterval(checking);
     },
-    remoteAction(next: Next): Next {
-      return (ctx) => (runtimeOf(broker).lifecycle.disconnected ? Promise.reject(unavailable()) : next(ctx));
+    // Moleculer ends a call that is too late only for who made it. What waits further inside (the shutdown, until nothing is
+    // under way; the circuit breaker) would wait for an answer that was lost for ever.
+    remoteAction(next: Next) {
+      return (ctx: Context) => {
+        const { timeout } = ctx.options as { timeout?: number };
+        const answer = next(ctx);
+        return timeout ? answer.timeout(timeout) : answer;
+      };
     },
   };
 }
@@ -60,8 +70,8 @@ async function watch(broker: ServiceBroker): Promise<void> {
   for await (const { type } of connection.status()) {
     if (type === "disconnect") {
       lifecycle.disconnected = true;
-      for (const node of registry.nodes.list({})) {
-        if (!node.local) transit.removePendingRequestByNodeID(node.id);
+      for (const { id, local } of registry.nodes.list({ onlyAvailable: true })) {
+        if (!local) registry.nodes.disconnected(id, true);
       }
     }
     if (type === "reconnect") {
