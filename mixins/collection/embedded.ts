@@ -13,7 +13,7 @@ import { copyDocument, copyValue, type Document, valuesAt } from "./document.ts"
 import { EmbeddedStore } from "./embedded-store.ts";
 import { locate, matches } from "./matching.ts";
 import { modified } from "./modifying.ts";
-import { type Effort, reachesAll, type WalkableIndex } from "./ordered-index.ts";
+import { reachesAll, type WalkableIndex } from "./ordered-index.ts";
 import { planQuery } from "./plan.ts";
 import {
   assertLimit,
@@ -30,6 +30,7 @@ import {
   upsertSeed,
 } from "./query.ts";
 import { assertServed, pageIndex } from "./query-check.ts";
+import type { Effort } from "./sorted-tree.ts";
 import { bySort, walk } from "./walking.ts";
 
 /** How many documents one operation reads or deletes before others get their turn. */

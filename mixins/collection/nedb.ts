@@ -1,22 +1,19 @@
 /** The parts of NeDB that the embedded collection stands on, typed: its own types leave them out. */
 
-import trees from "@seald-io/binary-search-tree";
 import nedb from "@seald-io/nedb";
 import type { Document } from "./document.ts";
 
 /** A node of NeDB's AVL tree. The root of an empty tree has no key of its own. */
-export interface TreeNode<T = Document> {
+export interface TreeNode {
   key?: unknown;
-  data: T[];
-  left: TreeNode<T> | null;
-  right: TreeNode<T> | null;
+  data: Document[];
+  left: TreeNode | null;
+  right: TreeNode | null;
 }
 
-export interface Tree<T = Document> {
-  tree: TreeNode<T>;
-  insert(key: unknown, value: T): void;
-  delete(key: unknown, value: T): void;
-  search(key: unknown): T[];
+export interface Tree {
+  tree: TreeNode;
+  search(key: unknown): Document[];
 }
 
 export interface Datastore {
@@ -39,12 +36,3 @@ interface DatastoreOptions {
 }
 
 export const NedbDatastore = nedb as unknown as new (options: DatastoreOptions) => Datastore;
-
-export const AVLTree = (
-  trees as unknown as {
-    AVLTree: new <T = Document>(options: {
-      unique: boolean;
-      compareKeys(a: unknown, b: unknown): number;
-    }) => Tree<T>;
-  }
-).AVLTree;

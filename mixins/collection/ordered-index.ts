@@ -3,16 +3,12 @@
  * prefix, a range and a sort. (NeDB's own take one field, and give all of a range before they limit.)
  */
 import { compareValues, type Document, rank, valuesAt } from "./document.ts";
-import { AVLTree, type Tree, type TreeNode } from "./nedb.ts";
+import type { Tree, TreeNode } from "./nedb.ts";
 import type { PlannedIndex } from "./plan.ts";
+import { type Effort, type Place, SortedTree } from "./sorted-tree.ts";
 
-/** Counts what walks touch: for tests of cost, which count and do not time. */
-export interface Effort {
-  touched: number;
-}
-
-/** Negative for keys before the wanted ones, 0 for those, positive after; never falls as keys rise. */
-export type Locate = (key: readonly unknown[]) => number;
+/** Of the values of an index's fields. Negative for keys before the wanted ones, 0 for those, positive after. */
+export type Locate = Place<readonly unknown[]>;
 
 export interface WalkableIndex extends PlannedIndex {
   /** Whether some document has several keys, and so may come several times in one walk. */
@@ -46,18 +42,17 @@ export class PrimaryIndex implements WalkableIndex {
   }
 }
 
-/**
- * A key is the values of the fields and then the `_id`, so that each is there once: removing one of many equal values is
- * quick. An index that is not unique leaves out documents without the first field, which therefore cost it nothing.
- */
+/** The values of the fields, and then the document. In the order of those values and of its `_id`: so each is there once. */
+type Key = unknown[];
+
+const documentOf = (key: Key): Document => key[key.length - 1] as Document;
+
+/** An index that is not unique leaves out documents without the first field, which therefore cost it nothing. */
 export class OrderedIndex implements WalkableIndex {
   readonly name: string;
   readonly fields: string[];
   readonly unique: boolean;
-  readonly #tree = new AVLTree({
-    unique: true,
-    compareKeys: compareKeys as (a: unknown, b: unknown) => number,
-  });
+  readonly #tree = new SortedTree<Key>(compareKeys);
   #many = 0;
   #leftOut = 0;
 
@@ -79,27 +74,26 @@ export class OrderedIndex implements WalkableIndex {
   clash(document: Document): Document | undefined {
     if (!this.unique) return undefined;
     for (const key of this.#keys(document)) {
-      const values = key.slice(0, -1);
-      const others = this.walk((other) => compareKeys(other.slice(0, -1), values), false, { touched: 0 });
-      for (const other of others) if (other._id !== document._id) return other;
+      const other = this.#tree.find((there) => compareFields(there, key));
+      if (other && documentOf(other)._id !== document._id) return documentOf(other);
     }
     return undefined;
   }
 
   insert(document: Document): void {
     const keys = this.#keys(document);
-    for (const key of keys) this.#tree.insert(key, document);
+    for (const key of keys) this.#tree.add(key);
     this.#count(keys.length, 1);
   }
 
   remove(document: Document): void {
     const keys = this.#keys(document);
-    for (const key of keys) this.#tree.delete(key, document);
+    for (const key of keys) this.#tree.delete(key);
     this.#count(keys.length, -1);
   }
 
-  walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {
-    return walkTree(this.#tree.tree, ({ key }) => locate(key as unknown[]), descending, effort);
+  *walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {
+    for (const key of this.#tree.walk(locate, descending, effort)) yield documentOf(key);
   }
 
   #count(keys: number, step: 1 | -1): void {
@@ -107,15 +101,15 @@ export class OrderedIndex implements WalkableIndex {
     if (keys > 1) this.#many += step;
   }
 
-  #keys(document: Document): unknown[][] {
-    let keys: unknown[][] = [[]];
+  #keys(document: Document): Key[] {
+    let keys: Key[] = [[]];
     for (const [i, field] of this.fields.entries()) {
       const found = valuesAt(document, field);
       if (i === 0 && !found.exists && !this.unique) return [];
       const values = found.values.length > 0 ? distinct(found.values) : [null];
       keys = keys.flatMap((key) => values.map((value) => [...key, value]));
     }
-    for (const key of keys) key.push(document._id);
+    for (const key of keys) key.push(document);
     return keys;
   }
 }
@@ -126,30 +120,35 @@ function distinct(values: unknown[]): unknown[] {
   return sorted.filter((value, i) => i === 0 || compareValues(value, sorted[i - 1]) !== 0);
 }
 
-function compareKeys(a: readonly unknown[], b: readonly unknown[]): number {
-  for (let i = 0; i < b.length; i++) {
+function compareKeys(a: Key, b: Key): number {
+  return compareFields(a, b) || compareValues(documentOf(a)._id, documentOf(b)._id);
+}
+
+/** All but the documents. */
+function compareFields(a: Key, b: Key): number {
+  for (let i = 0; i < b.length - 1; i++) {
     const order = compareValues(a[i], b[i]);
     if (order !== 0) return order;
   }
   return 0;
 }
 
-/** In-order traversal from the first wanted key on, with the way back up on a stack as deep as the tree. */
-export function* walkTree<T>(
-  root: TreeNode<T>,
-  locate: (node: TreeNode<T>) => number,
+/** In-order traversal of NeDB's tree from the first wanted key on, with the way back up on a stack as deep as the tree. */
+function* walkTree(
+  root: TreeNode,
+  locate: Place<TreeNode>,
   descending: boolean,
   effort: Effort,
-): Generator<T> {
+): Generator<Document> {
   // "Ahead" is where the walk goes: to the right when ascending.
   const behind = descending ? "right" : "left";
   const ahead = descending ? "left" : "right";
-  const place = (node: TreeNode<T>) => {
+  const place = (node: TreeNode) => {
     effort.touched++;
     return descending ? -locate(node) : locate(node);
   };
-  const stack: TreeNode<T>[] = [];
-  let node: TreeNode<T> | null = Object.hasOwn(root, "key") ? root : null;
+  const stack: TreeNode[] = [];
+  let node: TreeNode | null = Object.hasOwn(root, "key") ? root : null;
   while (node) {
     if (place(node) >= 0) {
       stack.push(node);

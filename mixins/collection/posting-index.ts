@@ -5,9 +5,9 @@
  */
 import { compareValues, type Document, valuesAt } from "./document.ts";
 import { IdList } from "./id-list.ts";
-import { AVLTree } from "./nedb.ts";
-import { type Effort, type Locate, type WalkableIndex, walkTree } from "./ordered-index.ts";
+import type { Locate, WalkableIndex } from "./ordered-index.ts";
 import type { PlannedIndex } from "./plan.ts";
+import { type Effort, SortedTree } from "./sorted-tree.ts";
 
 interface Postings {
   value: unknown;
@@ -23,7 +23,7 @@ export class PostingIndex implements WalkableIndex {
   readonly fields: string[];
   readonly unique = false;
   readonly #field: string;
-  readonly #tree = new AVLTree<Postings>({ unique: true, compareKeys: compareValues });
+  readonly #tree = new SortedTree<Postings>((a, b) => compareValues(a.value, b.value));
   /** The same once more for strings, since a way down the tree is thirty times as long. */
   readonly #ofStrings = new Map<string, Postings>();
   readonly #block: number | undefined;
@@ -68,7 +68,7 @@ export class PostingIndex implements WalkableIndex {
       if (!postings) continue;
       postings.documents.remove(document);
       if (!postings.documents.empty) continue;
-      this.#tree.delete(value, postings);
+      this.#tree.delete(postings);
       if (typeof value === "string") this.#ofStrings.delete(value);
     }
   }
@@ -76,12 +76,11 @@ export class PostingIndex implements WalkableIndex {
   *walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {
     const locateIn = ({ value }: Postings, document: Document | undefined) =>
       document ? locate([value, document._id]) : 0;
-    const place = ({ data: [postings] }: { data: Postings[] }) => {
-      if (!postings) return 0;
+    const place = (postings: Postings) => {
       if (locateIn(postings, postings.documents.last) < 0) return -1;
       return locateIn(postings, postings.documents.first) > 0 ? 1 : 0;
     };
-    for (const postings of walkTree(this.#tree.tree, place, descending, effort)) {
+    for (const postings of this.#tree.walk(place, descending, effort)) {
       const { documents } = postings;
       const found = descending
         ? documents.before((document) => locateIn(postings, document) > 0)
@@ -99,13 +98,14 @@ export class PostingIndex implements WalkableIndex {
     const known = this.#find(value);
     const postings = known ?? { value, documents: new IdList(this.#block) };
     postings.documents.add(document);
-    if (!known) this.#tree.insert(value, postings);
+    if (!known) this.#tree.add(postings);
     if (!known && typeof value === "string") this.#ofStrings.set(value, postings);
     return postings.value;
   }
 
   #find(value: unknown): Postings | undefined {
-    return typeof value === "string" ? this.#ofStrings.get(value) : this.#tree.search(value)[0];
+    if (typeof value === "string") return this.#ofStrings.get(value);
+    return this.#tree.find((postings) => compareValues(postings.value, value));
   }
 
   #count(values: unknown[], step: 1 | -1): void {

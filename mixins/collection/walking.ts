@@ -1,9 +1,10 @@
 /** The way of a plan through its index: one walk; one for each value of `$in`; or those, merged in the order of the sort. */
 import { compareValues, type Document, valuesAt } from "./document.ts";
 import { locate } from "./matching.ts";
-import type { Effort, Locate, WalkableIndex } from "./ordered-index.ts";
+import type { Locate, WalkableIndex } from "./ordered-index.ts";
 import type { Plan } from "./plan.ts";
 import type { Conditions, Range, SortKeys } from "./query.ts";
+import type { Effort } from "./sorted-tree.ts";
 
 type Compare = (a: object, b: object) => number;
 
