@@ -158,7 +158,7 @@ export class EmbeddedStore {
     this.#change({ after: document });
   }
 
-  /** @throws DuplicateKey, and nothing has changed */
+  /** Both with the same `_id`. @throws DuplicateKey, and nothing has changed */
   replace(before: Document, after: Document): void {
     this.#change({ before, after });
   }
@@ -218,13 +218,16 @@ export class EmbeddedStore {
     }
   }
 
+  /** Behind what else this turn of the event loop brings, so that it goes into the same write. */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#datastore.executor.pushAsync(async () => {
-      this.#scheduled = false;
-      await this.#turn();
-      if (this.#waiting.length > 0) this.#schedule();
+    setImmediate(() => {
+      this.#datastore.executor.pushAsync(async () => {
+        this.#scheduled = false;
+        await this.#turn();
+        if (this.#waiting.length > 0) this.#schedule();
+      });
     });
   }
 
@@ -270,7 +273,7 @@ export class EmbeddedStore {
     if (after) {
       const other = this.primary.find(after._id);
       if (other && other !== before) throw new DuplicateKey("_id");
-      const clashing = this.#secondary.find((index) => index.clash(after));
+      const clashing = this.#secondary.find((index) => index.clash(after, before));
       if (clashing) throw new DuplicateKey(clashing.name);
     }
     this.#apply(change);
@@ -278,6 +281,11 @@ export class EmbeddedStore {
   }
 
   #apply({ before, after }: Change): void {
+    if (before && after) {
+      this.primary.replace(after);
+      for (const index of this.#secondary) index.replace(before, after);
+      return;
+    }
     const indexes = [this.#datastore.indexes._id, ...this.#secondary];
     if (before) for (const index of indexes) index.remove(before);
     if (after) for (const index of indexes) index.insert(after);

@@ -227,6 +227,11 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
 
   /** The store's own documents, not copies. */
   #select(conditions: Conditions, sort: SortKeys, limit: number): D[] {
+    const id = conditions.get("_id")?.eq;
+    if (typeof id === "string") {
+      const there = this.#store.primary.find(id);
+      return there && matches(there, conditions) ? [there as D] : [];
+    }
     const reachable = this.#store.indexes.filter((index) =>
       reachesAll(index, conditions.get(index.fields[0] ?? "")),
     );

@@ -37,6 +37,12 @@ export class PrimaryIndex implements WalkableIndex {
     return this.#tree().search(id)[0];
   }
 
+  /** In the place of the document with the same `_id`. */
+  replace(document: Document): void {
+    const there = this.#tree().search(document._id);
+    if (there.length > 0) there[0] = document;
+  }
+
   walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {
     return walkTree(this.#tree().tree, ({ key }) => locate([key]), descending, effort);
   }
@@ -70,10 +76,15 @@ export class OrderedIndex implements WalkableIndex {
     return this.#leftOut > 0;
   }
 
-  /** The document that a unique index has in the place of this one. */
-  clash(document: Document): Document | undefined {
+  /**
+   * The document that a unique index has in the place of this one.
+   * @param before what this one would replace
+   */
+  clash(document: Document, before?: Document): Document | undefined {
     if (!this.unique) return undefined;
-    for (const key of this.#keys(document)) {
+    const keys = this.#keys(document);
+    if (before && sameKeys(this.#keys(before), keys)) return undefined;
+    for (const key of keys) {
       const other = this.#tree.find((there) => compareFields(there, key));
       if (other && documentOf(other)._id !== document._id) return documentOf(other);
     }
@@ -90,6 +101,18 @@ export class OrderedIndex implements WalkableIndex {
     const keys = this.#keys(document);
     for (const key of keys) this.#tree.delete(key);
     this.#count(keys.length, -1);
+  }
+
+  /** Both with the same `_id`. */
+  replace(before: Document, after: Document): void {
+    const [from, to] = [this.#keys(before), this.#keys(after)];
+    if (!sameKeys(from, to)) {
+      for (const key of from) this.#tree.delete(key);
+      this.#count(from.length, -1);
+      this.#count(to.length, 1);
+    }
+    // What is there with the same key is replaced.
+    for (const key of to) this.#tree.add(key);
   }
 
   *walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {
@@ -123,6 +146,13 @@ function distinct(values: unknown[]): unknown[] {
 function compareKeys(a: Key, b: Key): number {
   return compareFields(a, b) || compareValues(documentOf(a)._id, documentOf(b)._id);
 }
+
+const sameKeys = (some: Key[], others: Key[]): boolean =>
+  some.length === others.length &&
+  some.every((key, i) => {
+    const other = others[i];
+    return other !== undefined && compareKeys(key, other) === 0;
+  });
 
 /** All but the documents. */
 function compareFields(a: Key, b: Key): number {

@@ -73,6 +73,11 @@ export class PostingIndex implements WalkableIndex {
     }
   }
 
+  replace(before: Document, after: Document): void {
+    this.remove(before);
+    this.insert(after);
+  }
+
   *walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {
     const locateIn = ({ value }: Postings, document: Document | undefined) =>
       document ? locate([value, document._id]) : 0;

@@ -35,6 +35,7 @@ export class SortedTree<T> {
     });
   }
 
+  /** In the place of the same item. */
   add(item: T): void {
     this.#tree.set(item, undefined);
   }
