@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type ActionTypes, defineContract } from "../../lib/contract.ts";
 import { MAX_LIMIT, pageParams } from "../../lib/cursors.ts";
 import { ConversationIdSchema, UserIdSchema } from "../../lib/ids.ts";
+import { Refusal } from "../../lib/refusal.ts";
 import { textOf } from "../../lib/text.ts";
 import { ImportedTime } from "../imports/imports.contract.ts";
 
@@ -99,6 +100,9 @@ export const chatSignals = {
 export type EntryFrame = z.output<(typeof entryFrames)[keyof typeof entryFrames]>;
 export type ChatSignal = z.output<(typeof chatSignals)[keyof typeof chatSignals]>;
 
+/** Of the longest, as three bytes each, not a tenth of what NATS carries in one message. */
+export const MAX_SENT_AT_ONCE = 16;
+
 /** How many conversations one call compares. */
 export const MAX_TAILS = 1_000;
 
@@ -147,6 +151,19 @@ export const chatContract = defineContract({
     idempotent: true,
     params: z.strictObject({ id: ConversationIdSchema, text: MessageText, nonce: Nonce.optional() }),
     result: Message,
+  },
+  /** As `sendMessage` for each, in their order: what one connection sends at once goes into the log together. */
+  "v1.chat.sendMessages": {
+    audience: "user",
+    idempotent: true,
+    params: z.strictObject({
+      id: ConversationIdSchema,
+      messages: z
+        .array(z.strictObject({ text: MessageText, nonce: Nonce }))
+        .min(1)
+        .max(MAX_SENT_AT_ONCE),
+    }),
+    result: z.object({ sent: z.array(z.union([Message, Refusal])).describe("one for each message") }),
   },
   /** Answers the message as it is afterwards. A deleted one can't be edited; an edit that a deletion overtakes is lost. */
   "v1.chat.editMessage": {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { call } from "../../lib/contract.ts";
 import { permissionDenied } from "../../lib/errors.ts";
 import type { ConversationId, UserId } from "../../lib/ids.ts";
+import { refusalOf } from "../../lib/refusal.ts";
 import { callerOf, implement } from "../../mixins/actions.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
 import { consume } from "../../mixins/durable-events/durable-events.ts";
@@ -20,14 +21,14 @@ import { RoomDeleted } from "../rooms/rooms.contract.ts";
 import { Access } from "./access.ts";
 import { Activity } from "./activity.ts";
 import { ActivitySweep } from "./activity-sweep.ts";
-import { type ChatSignal, type Closing, chatContract, type Signal } from "./chat.contract.ts";
+import { type ChatSignal, type Closing, chatContract, type Message, type Signal } from "./chat.contract.ts";
 import { chatCollections } from "./chat.store.ts";
 import { chatImportContract } from "./chat-import.contract.ts";
 import { ChatList } from "./chat-list.ts";
 import { dropLog, forgetUser } from "./departures.ts";
 import { chatOf, DirectChats } from "./direct-chats.ts";
 import { deleteMessage, editMessage } from "./editing.ts";
-import { messageOf, publishedOf, type Tail } from "./entries.ts";
+import { type Draft, messageOf, publishedOf, type Tail } from "./entries.ts";
 import { readHistory } from "./history.ts";
 import { importEntries } from "./importing.ts";
 import { MessageLog } from "./message-log.ts";
@@ -43,6 +44,8 @@ type ChatService = WithCollections<typeof chatCollections> &
     log: MessageLog;
     markers: ReadMarkers;
     list: ChatList;
+    /** Answers when the message is kept, and the conversation is in its place in the lists. */
+    send(conversation: ConversationId, draft: Draft): Promise<Message>;
     /** Tells the others who read along. @param tail as it is now: those who left before it are not among them */
     signal(conversation: ConversationId, from: UserId, tail: Tail, signal: ChatSignal): Promise<void>;
   };
@@ -98,10 +101,16 @@ export default defineService<ChatService>({
       },
       async "v1.chat.sendMessage"(ctx) {
         const { id, text, nonce = randomUUID() } = ctx.params;
+        return this.send(id, { type: "message", sender: callerOf(ctx).id, text, nonce });
+      },
+      async "v1.chat.sendMessages"(ctx) {
+        const { id, messages } = ctx.params;
         const { id: sender } = callerOf(ctx);
-        const entry = await this.log.append(id, { type: "message", sender, text, nonce });
-        await this.activity.note(entry);
-        return messageOf(entry);
+        // All are begun before any is waited for: so they are in the log in their order.
+        const sent = messages.map((message) =>
+          this.send(id, { type: "message", sender, ...message }).catch(refusalOf),
+        );
+        return { sent: await Promise.all(sent) };
       },
       async "v1.chat.editMessage"(ctx) {
         const { id, seq, text, nonce = randomUUID() } = ctx.params;
@@ -188,6 +197,7 @@ export default defineService<ChatService>({
     // In steady state one process writes a conversation; correctness does not depend on it.
     {
       "v1.chat.sendMessage": byConversation,
+      "v1.chat.sendMessages": byConversation,
       "v1.chat.editMessage": byConversation,
       "v1.chat.deleteMessage": byConversation,
       "v1.chat.appendMembership": byConversation,
@@ -230,6 +240,11 @@ export default defineService<ChatService>({
       this.activity
         .catchUp(this.log, conversation, tail)
         .catch((error: unknown) => this.logger.debug("A conversation's activity was not mended.", error));
+    this.send = async (conversation, draft) => {
+      const entry = await this.log.append(conversation, draft);
+      await this.activity.note(entry);
+      return messageOf(entry);
+    };
     this.signal = async (conversation, from, { seq }, signal) => {
       if (!(await this.access.maySignal(conversation, from))) return;
       const published: Signal = { from, behind: seq, frame: JSON.stringify(signal) };

@@ -2,7 +2,7 @@
  * Writes drafts behind the tail of one conversation. What arrives while a write is under way goes out with the next one:
  * one ordered bulk insert, which keeps a prefix if it stops half-way, so that there is never a hole.
  */
-import { setImmediate as endOfTurn, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { resourceExhausted, unavailable } from "../../lib/errors.ts";
 import type { ConversationId, UserId } from "../../lib/ids.ts";
 import type { Collection } from "../../mixins/collection/collection.ts";
@@ -15,12 +15,6 @@ const MAX_BATCH = 256;
 /** How long one append may lose races before it gives up. */
 const PATIENCE_MS = 4_000;
 const LONGEST_PAUSE_MS = 100;
-/**
- * A file takes a batch within the turn of the event loop in which it was begun, so that of hundreds of senders each message would be a
- * batch by itself. After so many in one turn the others wait for its end, and go out together.
- */
-const BATCHES_A_TURN = 16;
-
 interface Waiting {
   draft: Draft;
   giveUpAt: number;
@@ -82,7 +76,6 @@ export class GroupCommit {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#waiting.length > 0) {
-      if (batchesInTurn() > BATCHES_A_TURN) await endOfTurn();
       const batch = this.#waiting.slice(0, MAX_BATCH);
       this.#waiting = this.#waiting.slice(MAX_BATCH);
       this.#underWay = batch.length;
@@ -185,19 +178,6 @@ export class GroupCommit {
     }
     return others;
   }
-}
-
-let batches = 0;
-
-/** How many batches of all conversations were begun in this turn of the event loop, this one included. */
-function batchesInTurn(): number {
-  if (batches === 0) {
-    setImmediate(() => {
-      batches = 0;
-    });
-  }
-  batches += 1;
-  return batches;
 }
 
 function giveUpLate(waiting: Waiting[]): Waiting[] {

@@ -98,7 +98,10 @@ async function readAll(sourceOf: () => Source, limit: number, hidden: UserId[]):
 
 const author = fc.nat({ max: USERS.length - 1 });
 const world = fc.record({
-  written: fc.array(fc.record({ author, words: text, deleted: fc.boolean() }), { maxLength: 40, size: "max" }),
+  written: fc.array(fc.record({ author, words: text, deleted: fc.boolean() }), {
+    maxLength: 40,
+    size: "max",
+  }),
   hidden: fc.subarray([0, 1, 2], { maxLength: 1 }),
   limit: fc.integer({ min: 1, max: 5 }),
 });

@@ -9,14 +9,26 @@ import {
   unauthenticated,
 } from "../../../lib/errors.ts";
 import type { ConversationId } from "../../../lib/ids.ts";
+import { errorOf } from "../../../lib/refusal.ts";
+import { MAX_SENT_AT_ONCE, type Message } from "../../chat/chat.contract.ts";
 import type { Frame } from "./frame-writer.ts";
 import * as frames from "./frames.ts";
 import { CLOSE } from "./limits.ts";
 import { LiveSocket } from "./live-socket.ts";
+import type { Place } from "./outbox.ts";
 import { type Outlet, Subscription } from "./subscription.ts";
+
+type SendFrame = frames.FrameOf<"send">;
+
+/** What is sent to a conversation by one call, and may still become more. */
+interface Burst {
+  frames: SendFrame[];
+  place: Place;
+}
 
 export class Connection extends LiveSocket implements Outlet {
   #subscriptions: Map<ConversationId, Subscription> | undefined;
+  #bursts: Map<ConversationId, Burst> | undefined;
 
   /** Takes a token that came with the request or in a frame. A first one that is not good ends the connection. */
   authenticate(check: () => CheckedToken): void {
@@ -68,14 +80,16 @@ export class Connection extends LiveSocket implements Outlet {
         this.push(frames.unsubscribedFrame(frame.conversation));
         break;
       case "send":
-        this.inOrder(frame.conversation, () => this.#send(frame));
+        this.#queue(frame);
         break;
       case "read":
+        this.#bursts?.delete(frame.conversation);
         this.inOrder(frame.conversation, () => this.#markRead(frame));
         break;
       case "typing":
         this.#assertReads(frame.conversation);
         if (this.host.typing.isNews(frame.conversation, this.asCaller().meta.user.id)) {
+          this.#bursts?.delete(frame.conversation);
           this.inOrder(frame.conversation, () => this.#signalTyping(frame));
         }
         break;
@@ -88,13 +102,43 @@ export class Connection extends LiveSocket implements Outlet {
     this.push(frames.errorFrame(error, about, this.host.broker.logger));
   }
 
-  async #send({ conversation, text, nonce }: frames.FrameOf<"send">): Promise<void> {
+  /** With what waits behind the same send already, if nothing else came between: so a burst goes into the log together. */
+  #queue(frame: SendFrame): void {
+    const { conversation } = frame;
+    const open = this.#bursts?.get(conversation);
+    if (open && open.frames.length < MAX_SENT_AT_ONCE) {
+      open.place.share();
+      open.frames.push(frame);
+      return;
+    }
+    const frames = [frame];
+    const place = this.inOrder(conversation, () => {
+      if (this.#bursts?.get(conversation)?.frames === frames) this.#bursts.delete(conversation);
+      return this.#send(conversation, frames);
+    });
+    this.#bursts ??= new Map();
+    this.#bursts.set(conversation, { frames, place });
+  }
+
+  async #send(id: ConversationId, sent: SendFrame[]): Promise<void> {
+    const messages = sent.map(({ text, nonce }) => ({ text, nonce }));
+    const answered = (nonce: string, message: Message) => this.push(frames.ackFrame(id, nonce, message));
+    const refused = (nonce: string, error: unknown) =>
+      this.#refuse(error, { nonce, conversation: id, of: "send" });
     try {
-      const params = { id: conversation, text, nonce };
-      const message = await call(this.host.broker, "v1.chat.sendMessage", params, this.asCaller());
-      this.push(frames.ackFrame(conversation, nonce, message));
+      const [only, another] = messages;
+      if (only && !another) {
+        const message = await call(this.host.broker, "v1.chat.sendMessage", { id, ...only }, this.asCaller());
+        return answered(only.nonce, message);
+      }
+      const all = await call(this.host.broker, "v1.chat.sendMessages", { id, messages }, this.asCaller());
+      for (const [i, { nonce }] of messages.entries()) {
+        const answer = all.sent[i];
+        if (answer && "refused" in answer) refused(nonce, errorOf(answer));
+        else if (answer) answered(nonce, answer);
+      }
     } catch (error) {
-      this.#refuse(error, { nonce, conversation, of: "send" });
+      for (const { nonce } of messages) refused(nonce, error);
     }
   }
 

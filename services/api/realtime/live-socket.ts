@@ -9,7 +9,7 @@ import { type Frame, FrameWriter, framedOf, frameOf, type WriterOwner } from "./
 import type { Host } from "./host.ts";
 import { CLOSE, type CloseCode } from "./limits.ts";
 import type { LiveClient } from "./live-client.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type Place } from "./outbox.ts";
 
 const MISSED_PINGS = 2;
 /** For the close to be read by who sent too much. */
@@ -128,9 +128,9 @@ export abstract class LiveSocket implements LiveClient, WriterOwner {
   }
 
   /** @param send must not reject. @throws RESOURCE_EXHAUSTED */
-  protected inOrder(queue: string, send: () => Promise<void>): void {
+  protected inOrder(queue: string, send: () => Promise<void>): Place {
     this.#outbox ??= new Outbox(this.host.limits.pendingSends);
-    this.#outbox.add(queue, send);
+    return this.#outbox.add(queue, send);
   }
 
   /** Of a call. @throws UNAUTHENTICATED: the session may have ended while a frame waited for its turn */

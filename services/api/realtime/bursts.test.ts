@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { call } from "../../../lib/contract.ts";
+import type { ChatBroker } from "../../../test/support/chat.ts";
+import { callsOf } from "../../../test/support/chat.ts";
+import { Socket, somebody, startLive } from "../../../test/support/gateway.ts";
+import { hold } from "../../../test/support/held.ts";
+import { MAX_SENT_AT_ONCE } from "../../chat/chat.contract.ts";
+
+let chat: ChatBroker;
+beforeAll(async () => {
+  chat = await startLive();
+});
+afterAll(() => chat.broker.stop());
+
+/** What is pushed by `burst` waits behind a message that is being kept. */
+async function behindAnother() {
+  const [ann, bob] = [somebody(), somebody()];
+  chat.users.add(bob.id);
+  const meta = { user: ann };
+  const opened = await call(chat.broker, "v1.chat.createDirectChat", { participant_id: bob.id }, { meta });
+  const conversation = opened.chat_id;
+  const socket = await Socket.signedIn(chat.broker, ann);
+  const { log } = chat.broker.getLocalService({ name: "chat", version: 1 }) as unknown as { log: object };
+  const held = hold(log, "append");
+  const send = (nonce: string, text = nonce) => ({ op: "send", conversation, text, nonce });
+  socket.push(send("first"));
+  await held.reached;
+  const before = callsOf(chat.broker, "v1.chat.sendMessages");
+  return {
+    conversation,
+    socket,
+    send,
+    async burst(frames: object[]) {
+      for (const frame of frames) socket.push(frame);
+      socket.push({ op: "ping" });
+      await socket.got("pong");
+      held.release();
+    },
+    /** Answered by calls of several messages. */
+    calls: () => callsOf(chat.broker, "v1.chat.sendMessages") - before,
+    texts: async () => {
+      const params = { id: conversation, after: 0, limit: 100 };
+      const page = await call(chat.broker, "v1.chat.listMessages", params, { meta });
+      return page.messages.map(({ text }) => text);
+    },
+  };
+}
+
+test("what waits goes into the log by few calls, in its order, and each message is acknowledged", async () => {
+  const { socket, send, burst, calls, texts } = await behindAnother();
+  const nonces = Array.from({ length: 2 * MAX_SENT_AT_ONCE }, (_, i) => `n-${i}`);
+  await burst(nonces.map((nonce) => send(nonce)));
+  await socket.got("ack", nonces.length + 1);
+  const acks = socket.all("ack").map(({ nonce, seq }) => [nonce, seq]);
+  expect(acks).toEqual(["first", ...nonces].map((nonce, i) => [nonce, i + 1]));
+  expect(await texts()).toEqual(["first", ...nonces]);
+  expect(calls()).toBe(2);
+});
+
+test("what can't be kept is refused by itself, whatever it came with", async () => {
+  const { conversation, socket, send, burst, calls, texts } = await behindAnother();
+  await burst([send("a"), send("first", "another text"), send("b"), send("a")]);
+  const refused = { code: "ALREADY_EXISTS", nonce: "first", conversation, of: "send" };
+  expect(await socket.got("error")).toMatchObject(refused);
+  await socket.got("ack", 4);
+  const acks = socket.all("ack").map(({ nonce, seq }) => [nonce, seq]);
+  expect(acks).toEqual([
+    ["first", 1],
+    ["a", 2],
+    ["b", 3],
+    ["a", 2],
+  ]);
+  expect(await texts()).toEqual(["first", "a", "b"]);
+  expect(calls()).toBe(1);
+});
+
+test("what comes between two messages stays between them", async () => {
+  const { conversation, socket, send, burst, calls } = await behindAnother();
+  await burst([send("a"), { op: "read", conversation, seq: 1 }, send("b")]);
+  await socket.got("ack", 3);
+  expect(calls()).toBe(0);
+});
