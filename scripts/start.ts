@@ -1,4 +1,6 @@
 // Starts Veche: all services, or those that SERVICES names. `npm start -- --help` tells more.
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
 import { onSignal } from "./signals.ts";
@@ -33,6 +35,7 @@ async function main(): Promise<void> {
   for (const schema of services) broker.createService(schema);
   onSignal(() => stop(broker, config));
   const { lifecycle } = runtimeOf(broker);
+  if (!config.cluster && config.DATA_DIR) await announceReading(config.DATA_DIR);
   await broker.start().catch((error: unknown) => {
     // What a signal stopped does not come to its end, and that is no failure.
     if (!lifecycle.draining) throw error;
@@ -40,6 +43,16 @@ async function main(): Promise<void> {
   if (lifecycle.draining) return;
   welcome(broker, config);
   if (process.argv.includes("--repl")) broker.repl();
+}
+
+/** Of so many bytes the reading takes seconds. */
+const LONG_READING = 64 * 1024 * 1024;
+
+async function announceReading(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  const files = names.filter((name) => name.endsWith(".db")).map((name) => stat(join(directory, name)));
+  const size = (await Promise.all(files)).reduce((sum, file) => sum + file.size, 0);
+  if (size > LONG_READING) console.log(`Reading ${Math.round(size / 1024 ** 2)} MiB from ${directory} …`);
 }
 
 /**

@@ -29,16 +29,21 @@ function deserialize(line: string): Record<string, unknown> {
   );
 }
 
+export interface FileContent {
+  documents: Document[];
+  /** Those that were replaced or removed later, and those of removals, included. */
+  lines: number;
+  /** Characters of a last line that was cut off by a crash. It was not acknowledged, and is left out. */
+  torn: number;
+  /** Whether the last line has its end. */
+  ended: boolean;
+}
+
 /**
  * Reads a whole file, more strictly than NeDB, which drops up to a tenth of the lines without a word.
- * @param torn told of a last line that was cut off by a crash. It was not acknowledged, and is left out
- * @throws Error for any other line that cannot be read
+ * @throws Error for a line that cannot be read, but for a torn one
  */
-export async function readDocuments(
-  text: AsyncIterable<string>,
-  filename: string,
-  torn: (line: string) => void,
-): Promise<Document[]> {
+export async function readDocuments(text: AsyncIterable<string>, filename: string): Promise<FileContent> {
   // Not an object: `__proto__` is an _id like any other.
   const documents = new Map<string, Document>();
   let number = 0;
@@ -70,12 +75,14 @@ export async function readDocuments(
       }
     }
   }
+  const lines = number;
+  let torn = 0;
   try {
     read(rest);
   } catch {
-    torn(rest);
+    torn = rest.length;
   }
-  return [...documents.values()];
+  return { documents: [...documents.values()], lines, torn, ended: rest === "" };
 }
 
 /** Appends to the file, so that it holds either all of an append or, after an error, nothing of it. */
@@ -101,6 +108,8 @@ export class DataFile {
   async open(): Promise<void> {
     await this.close();
     this.#handle = await open(this.filename, "a", FILE_MODE);
+    // Of one that was there, such as a restored one. Who may write to it need not own it.
+    await this.#handle.chmod(FILE_MODE).catch(() => {});
     this.#size = (await this.#handle.stat()).size;
   }
 

@@ -1,7 +1,7 @@
 /** What NeDB's files hold after crashes and failed writes. */
 import { spawn } from "node:child_process";
 import fs from "node:fs";
-import { mkdtemp, open as openFile, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, open as openFile, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -99,41 +99,6 @@ async function expectIndexesToAgree(collection: EmbeddedCollection<Thing>, all: 
   expect(await collection.count({ tags: "all" })).toBe(withEmail.length);
 }
 
-test("a last line cut off by a crash is left out, and what follows is kept", async () => {
-  await writeFile(fileOf("torn"), '{"_id":"a","owner":"o","rank":1}\n{"_id":"b","owner":"o","ra');
-  const warn = jest.fn();
-  const collection = await open("torn", { logger: { ...silent, warn } });
-  expect(warn).toHaveBeenCalledTimes(1);
-  await collection.insert(thing(2));
-  await collection.close();
-  const again = await open("torn");
-  expect([...(await everything(again)).keys()]).toEqual(["a", "t2"]);
-  await again.close();
-});
-
-test("one torn line and nothing else opens as an empty collection", async () => {
-  await writeFile(fileOf("torn"), '{"_id":"a"');
-  const collection = await open("torn");
-  expect((await everything(collection)).size).toBe(0);
-  await collection.close();
-});
-
-test.each([
-  ["cut short", '{"_id":"b","own'],
-  ["no document", '{"rank":1}'],
-  ["overwritten", "\0\0\0\0"],
-])("a line in the middle that is %s is refused, and the file left as it is", async (_how, line) => {
-  const before = `{"_id":"a","owner":"o","rank":1}\n${line}\n{"_id":"c","owner":"o","rank":3}\n`;
-  await writeFile(fileOf("bad"), before);
-  await expect(open("bad")).rejects.toThrow(/bad\.db is damaged: line 2 .*backup/);
-  expect(await readFile(fileOf("bad"), "utf8")).toBe(before);
-});
-
-test("a unique index that the documents break is refused by name", async () => {
-  await writeFile(fileOf("twins"), '{"_id":"a","owner":"o","rank":1}\n{"_id":"b","owner":"o","rank":1}\n');
-  await expect(open("twins")).rejects.toThrow('"twins" breaks its unique index owner_rank: see a and b');
-});
-
 test("what is put in is there after a restart: dates, odd ids, line separators, deletions", async () => {
   const documents: Thing[] = [
     { _id: "__proto__", owner: "o", rank: 1, note: "a\u2028b\u2029c\u0085d\re" },
@@ -160,7 +125,10 @@ test("the file is its owner's only, and cannot be opened twice", async () => {
   expect((await stat(fileOf("once"))).mode & 0o777).toBe(0o600);
   await expect(open("once")).rejects.toThrow("open already");
   await collection.close();
+  // As a backup that was copied back may be.
+  await chmod(fileOf("once"), 0o644);
   await (await open("once")).close();
+  expect((await stat(fileOf("once"))).mode & 0o777).toBe(0o600);
 });
 
 test("a write that fails is refused, taken back in memory, and leaves no half line", async () => {

@@ -9,19 +9,11 @@
  * remove, since those leave a failed write in memory, and half a line of it in the file.
  */
 import { join } from "node:path";
-import DbService from "moleculer-db";
 import { DuplicateKey, unavailable } from "../../lib/errors.ts";
-import {
-  BrokenFile,
-  DataFile,
-  DIRECTORY_MODE,
-  escapeSeparators,
-  FILE_MODE,
-  readDocuments,
-  serialize,
-} from "./data-file.ts";
+import { BrokenFile, DataFile, DIRECTORY_MODE, escapeSeparators, FILE_MODE, serialize } from "./data-file.ts";
 import type { CollectionDefinition, DatabaseOptions, Logger } from "./definition.ts";
 import type { Document } from "./document.ts";
+import { load } from "./loading.ts";
 import { type Datastore, NedbDatastore } from "./nedb.ts";
 import { OrderedIndex, PrimaryIndex, type WalkableIndex } from "./ordered-index.ts";
 import { plannedIndexes } from "./plan.ts";
@@ -105,22 +97,12 @@ export class EmbeddedStore {
       openFiles.add(filename);
     }
     try {
-      const { persistence } = this.#datastore;
-      persistence.treatRawStreamAsync = async (text) => {
-        const data = await readDocuments(text, filename ?? "", (line) =>
-          this.#logger.warn(
-            `${filename}: left out a last line of ${line.length} characters, cut off by a crash`,
-          ),
-        );
-        return { data, indexes: {} };
-      };
-      // Reads the file, fills the tree of `_id`, and writes the file anew.
-      const adapter = new DbService.MemoryAdapter(this.#datastore as unknown as object);
-      await adapter.connect();
-      for (const document of this.#datastore.getAllData()) this.#load(document);
+      const { documents, untidy } = await load(this.#datastore, filename, this.#logger);
+      this.#index(documents);
       if (this.#file) {
         await this.#file.open();
         this.#compactedSize = this.#file.size;
+        if (untidy) await this.compact();
         this.#timer = setInterval(() => this.#compactIfGrown(), COMPACT_CHECK_MS).unref();
       }
     } catch (error) {
@@ -129,15 +111,14 @@ export class EmbeddedStore {
     }
   }
 
-  #load(document: Document): void {
+  #index(documents: Document[]): void {
     for (const index of this.#secondary) {
-      const other = index.clash(document);
-      if (other) {
-        throw new Error(
-          `the collection "${this.#name}" breaks its unique index ${index.name}: see ${other._id} and ${document._id}`,
-        );
-      }
-      index.insert(document);
+      const clash = index.load(documents);
+      if (!clash) continue;
+      const [one, other] = clash;
+      throw new Error(
+        `the collection "${this.#name}" breaks its unique index ${index.name}: see ${one._id} and ${other._id}`,
+      );
     }
   }
 

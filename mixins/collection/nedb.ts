@@ -23,6 +23,8 @@ export interface Datastore {
   persistence: {
     /** Makes documents of the file's text. */
     treatRawStreamAsync(text: AsyncIterable<string>): Promise<{ data: Document[]; indexes: object }>;
+    /** Writes the file anew. */
+    persistCachedDatabaseAsync(): Promise<void>;
   };
   getAllData(): Document[];
 }

@@ -50,6 +50,11 @@ export class PostingIndex implements WalkableIndex {
     return undefined;
   }
 
+  /** @param documents in the order of their ids, which is quickest */
+  load(documents: Document[]): undefined {
+    for (const document of documents) this.insert(document);
+  }
+
   insert(document: Document): void {
     const values = this.#valuesOf(document);
     this.#count(values, 1);
