@@ -11,15 +11,14 @@ import { HttpError } from "./problem.ts";
 
 /** Takes the chunks of a file, one after the other. */
 export interface FileSink {
-  begin(): Promise<void>;
+  /** @returns bytes of a chunk, at least 64 KiB */
+  begin(): Promise<number>;
   write(chunk: Buffer): Promise<void>;
 }
 
 export interface FormLimits {
   /** Bytes of the file. */
   maxBytes: number;
-  /** Bytes of a chunk, at least 64 KiB. */
-  chunk: number;
   /** Milliseconds for the whole form. */
   total: number;
   /** Milliseconds without any of it. */
@@ -129,10 +128,10 @@ function parserOf({ headers }: IncomingMessage): Busboy {
 async function receive(
   file: Readable,
   sink: FileSink,
-  { maxBytes, chunk: chunkSize }: FormLimits,
+  { maxBytes }: FormLimits,
   alive: () => void,
 ): Promise<void> {
-  await sink.begin();
+  const chunkSize = await sink.begin();
   let parts: Buffer[] = [];
   let held = 0;
   let total = 0;

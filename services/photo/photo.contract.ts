@@ -12,6 +12,8 @@ export type Kind = (typeof KINDS)[number];
 
 /** Bytes of one chunk of an upload: as many as a socket gives at once. Much larger strings would be garbage that stays for long. */
 export const UPLOAD_CHUNK = 64 * 1024;
+/** Of one that stays within the process. */
+export const LOCAL_CHUNK = 256 * 1024;
 /** Bytes that are read at once, at most. */
 export const READ_CHUNK = 192 * 1024;
 

@@ -2,7 +2,7 @@
 import type { Context } from "moleculer";
 import { call, type Meta } from "../../../lib/contract.ts";
 import { invalidArgument } from "../../../lib/errors.ts";
-import { KEEP_WITHIN_MS, nodeOf, UPLOAD_CHUNK } from "../../photo/photo.contract.ts";
+import { KEEP_WITHIN_MS, LOCAL_CHUNK, nodeOf, UPLOAD_CHUNK } from "../../photo/photo.contract.ts";
 import type { Gateway } from "../gateway.ts";
 import { type FileSink, readForm } from "../multipart.ts";
 import type { RoutedRequest } from "./endpoint.ts";
@@ -29,22 +29,28 @@ class Upload implements FileSink {
     this.#timeout = timeout;
   }
 
-  async begin(): Promise<void> {
+  async begin(): Promise<number> {
     await this.#ask(async () => {
       const wanted = this.#formats ? { formats: [...this.#formats] } : {};
       const { upload } = await call(this.#ctx, "v1.photo.beginUpload", wanted, { timeout: this.#timeout });
       this.id = upload;
     });
+    return this.#local ? LOCAL_CHUNK : UPLOAD_CHUNK;
   }
 
   async write(chunk: Buffer): Promise<void> {
     const upload = this.id ?? "";
     const nodeID = nodeOf(upload);
-    const bytes = nodeID === this.#ctx.broker.nodeID ? chunk : chunk.toString("base64");
+    const bytes = this.#local ? chunk : chunk.toString("base64");
     const seq = this.#seq++;
     await this.#ask(() =>
       call(this.#ctx, "v1.photo.writeChunk", { upload, seq, bytes }, { nodeID, timeout: this.#timeout }),
     );
+  }
+
+  /** Whether it goes into a file by this process. */
+  get #local(): boolean {
+    return nodeOf(this.id ?? "") === this.#ctx.broker.nodeID;
   }
 
   /** Where this fails, the photo service gives it up by itself. */
@@ -80,7 +86,7 @@ export async function withUpload<T>(
   // Longer than other requests get: it arrives at the client's pace, and is then decoded.
   ctx.options.timeout = UPLOAD_TIMEOUT_MS + KEEP_WITHIN_MS;
   const upload = new Upload(ctx, REQUEST_TIMEOUT_MS, formats);
-  const limits = { maxBytes: PHOTO_MAX_BYTES, chunk: UPLOAD_CHUNK, total: UPLOAD_TIMEOUT_MS, idle: IDLE_MS };
+  const limits = { maxBytes: PHOTO_MAX_BYTES, total: UPLOAD_TIMEOUT_MS, idle: IDLE_MS };
   // Who has gone needs no photo: where it still waits to be decoded, it waits no more.
   const onGone = () => void upload.abort();
   try {
