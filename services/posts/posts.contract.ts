@@ -111,6 +111,11 @@ export const postsContract = defineContract({
       .strictObject({
         id: PostIdSchema,
         text: text.optional().describe("an empty one takes the text away"),
+        base_text: z
+          .string()
+          .max(MAX_TEXT)
+          .optional()
+          .describe("what `text` was made of: refused where the post says something else by now"),
         upload: UploadSchema.optional(),
         remove_image: z.boolean().optional(),
       })

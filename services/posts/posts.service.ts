@@ -65,11 +65,11 @@ export default defineService<PostsService>({
       return shown(post, this.urls);
     },
     async "v1.posts.updatePost"(ctx) {
-      const { id, text, upload, remove_image } = ctx.params;
+      const { id, text, base_text, upload, remove_image } = ctx.params;
       // Before the image is decoded.
       await mustOwn(ctx, await this.posts.get(id));
       const image = upload === undefined ? (remove_image ? null : undefined) : await keepImage(ctx, upload);
-      return shown(await this.posts.update(id, callerOf(ctx).id, { text, image }), this.urls);
+      return shown(await this.posts.update(id, callerOf(ctx).id, { text, base_text, image }), this.urls);
     },
     async "v1.posts.deletePost"(ctx) {
       const { id } = ctx.params;

@@ -28,6 +28,8 @@ interface Content {
 /** What is undefined stays; an empty text and a null image are taken away. */
 interface PostChanges {
   text?: string | undefined;
+  /** What the text was made of. */
+  base_text?: string | undefined;
   image?: PostImage | null | undefined;
 }
 
@@ -89,6 +91,8 @@ export class Posts {
   async update(id: PostId, user: UserId, changes: PostChanges): Promise<LivePost> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const post = await this.#own(id, user);
+      if (changes.base_text !== undefined && changes.base_text !== (post.text ?? ""))
+        throw changedMeanwhile();
       const { text, image } = changed(post, changes);
       const { $set: owed = {}, ...pushed } =
         post.image && post.image.id !== image?.id ? released(user, post.image.id) : {};

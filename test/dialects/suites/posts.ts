@@ -202,6 +202,19 @@ export function postsSuite(target: Target): void {
       expect(await put({ text: "all\n\nof it" })).toEqual(["", "all\n\nof it"]);
     });
 
+    test("auth-posts 108: title and content that are changed at the same moment are both changed", async () => {
+      const { id } = (await say("POST", "/posts", { ...as(ann), body: { title: "Old", content: "old" } }))
+        .body;
+      for (let round = 0; round < 20; round += 1) {
+        const put = (body: object) => say("PUT", `/posts/${id}`, { ...as(ann), body });
+        const done = await Promise.all([put({ title: `T${round}` }), put({ content: `c${round}` })]);
+        expect(done.map(({ status }) => status)).toEqual([200, 200]);
+        const found = await say("GET", "/posts", as(ann));
+        const post = found.body.find((each: { id: number }) => each.id === id);
+        expect(post).toMatchObject({ title: `T${round}`, content: `c${round}` });
+      }
+    });
+
     test.each([
       ["A title", ""],
       ["", "Two\n\nparagraphs"],

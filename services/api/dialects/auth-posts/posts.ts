@@ -1,6 +1,7 @@
 /** The posts of auth-posts: a title, a content and an image. Here title and content are one text, with a mark between them. */
 import { z } from "zod";
 import type { ResultOf } from "../../../../lib/contract.ts";
+import { hasCode } from "../../../../lib/errors.ts";
 import { MAX_TEXT } from "../../../posts/posts.contract.ts";
 import { type Ask, route } from "../dialect.ts";
 import { numberOf, PostNumber, Time, timeOf, unpaged } from "../values.ts";
@@ -47,16 +48,27 @@ function partsOf(text: string): { title: string; content: string } {
     : { title: text.slice(0, at), content: text.slice(at + BETWEEN.length) };
 }
 
-/** Of a post that is there: a part that is not given stays. @returns undefined where the whole text does */
-async function changedText(
-  ask: Ask,
-  id: string,
-  { title, content, text }: Given,
-): Promise<string | undefined> {
-  if (text !== undefined || (title === undefined && content === undefined)) return text;
-  if (title !== undefined && content !== undefined) return joined(title, content);
-  const kept = partsOf((await ask("v1.posts.getPost", { id })).text);
-  return joined(title ?? kept.title, content ?? kept.content);
+/** How often a part is put beside another that is being changed at the same time. */
+const ATTEMPTS = 5;
+
+/** A part of the text that is not given stays as it is. */
+async function change(ask: Ask, id: string, given: Given, upload: string | undefined) {
+  const { title, content, text } = given;
+  if (text !== undefined || (title === undefined) === (content === undefined)) {
+    const whole = text ?? (title === undefined ? undefined : joined(title, content ?? ""));
+    return ask("v1.posts.updatePost", { id, text: whole, upload });
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    const { text: base_text } = await ask("v1.posts.getPost", { id });
+    const kept = partsOf(base_text);
+    const changed = joined(title ?? kept.title, content ?? kept.content);
+    try {
+      return await ask("v1.posts.updatePost", { id, text: changed, base_text, upload });
+    } catch (error) {
+      // An image was taken by the first attempt.
+      if (!hasCode(error, "FAILED_PRECONDITION") || upload || attempt === ATTEMPTS) throw error;
+    }
+  }
 }
 
 function postOf(post: ResultOf<"v1.posts.getPost">) {
@@ -109,8 +121,7 @@ export const authPostsPostRoutes = [
     file: image,
     answers: Post,
     problems: ["PERMISSION_DENIED", "NOT_FOUND", "FAILED_PRECONDITION"],
-    serve: async ({ input: { id, ...given }, upload, ask }) =>
-      postOf(await ask("v1.posts.updatePost", { id, text: await changedText(ask, id, given), upload })),
+    serve: async ({ input: { id, ...given }, upload, ask }) => postOf(await change(ask, id, given, upload)),
   }),
   route({
     method: "DELETE",
