@@ -101,19 +101,26 @@ export function equalValues(a: unknown, b: unknown): boolean {
 
 /** What a dotted path finds. An array gives each of its elements; `exists` holds also for an empty one. */
 export interface Found {
-  values: unknown[];
+  /** May be the document's own array. */
+  values: readonly unknown[];
   exists: boolean;
   /** Whether an array was on the path. */
   many: boolean;
 }
 
-export function valuesAt(document: unknown, path: string): Found {
-  const found: Found = { values: [], exists: false, many: false };
+export function valuesAt(document: object, path: string): Found {
+  if (!path.includes(".")) {
+    const value = Object.hasOwn(document, path) ? (document as Record<string, unknown>)[path] : undefined;
+    if (Array.isArray(value)) return { values: value, exists: true, many: true };
+    return { values: value === undefined ? [] : [value], exists: value !== undefined, many: false };
+  }
+  const values: unknown[] = [];
+  const found = { values, exists: false, many: false };
   collect(document, path.split("."), 0, found);
   return found;
 }
 
-function collect(value: unknown, path: string[], depth: number, found: Found): void {
+function collect(value: unknown, path: string[], depth: number, found: Found & { values: unknown[] }): void {
   const field = path[depth];
   if (field === undefined) {
     if (value === undefined) return;

@@ -227,11 +227,9 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
 
   /** The store's own documents, not copies. */
   #select(conditions: Conditions, sort: SortKeys, limit: number): D[] {
-    const id = conditions.get("_id")?.eq;
-    if (typeof id === "string") {
-      const there = this.#store.primary.find(id);
-      return there && matches(there, conditions) ? [there as D] : [];
-    }
+    const { eq, in: ids = eq === undefined ? [] : [eq], ...more } = conditions.get("_id") ?? {};
+    if (ids.length > 0 && sort.length === 0)
+      return this.#named(ids, new Map(conditions).set("_id", more), limit);
     const reachable = this.#store.indexes.filter((index) =>
       reachesAll(index, conditions.get(index.fields[0] ?? "")),
     );
@@ -244,6 +242,19 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
     // What is in the store went in as a D.
     const documents = [...found] as D[];
     return plan.sorted ? documents : documents.sort(bySort(sort)).slice(0, limit);
+  }
+
+  /** Without a walk. @param conditions what else is asked of those with these ids */
+  #named(ids: readonly unknown[], conditions: Conditions, limit: number): D[] {
+    const found: D[] = [];
+    for (const id of new Set(ids)) {
+      if (found.length >= limit) break;
+      const there = typeof id === "string" ? this.#store.primary.find(id) : undefined;
+      this.effort.touched += 1;
+      // What is in the store went in as a D.
+      if (there && matches(there, conditions)) found.push(there as D);
+    }
+    return found;
   }
 
   #portion(index: WalkableIndex, range: Range, descending: boolean, limit: number, where: Conditions) {
@@ -272,9 +283,12 @@ export class EmbeddedCollection<D extends Document> implements OpenCollection<D>
 
 function copyOf<D extends Document>(document: D, omit: readonly string[]): D {
   if (omit.length === 0) return copyValue(document);
-  const kept = Object.entries(document).filter(([field]) => !omit.includes(field));
+  const kept: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(document)) {
+    if (!omit.includes(field)) kept[field] = copyValue(value);
+  }
   // Only what a D may lack is left out.
-  return copyValue(Object.fromEntries(kept)) as D;
+  return kept as unknown as D;
 }
 
 const keyOf = (document: Document, field: string) => valuesAt(document, field).values[0] as string;

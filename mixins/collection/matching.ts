@@ -10,7 +10,10 @@ export function matches(document: object, conditions: Conditions): boolean {
 function matchesOne(document: object, path: string, condition: Condition): boolean {
   const { values, exists } = valuesAt(document, path);
   const has = (wanted: unknown) =>
-    (wanted === null && !exists) || values.some((value) => compareValues(value, wanted) === 0);
+    // Nothing but the same string equals a string, and looking for it is quick among the hundreds of words of a text.
+    typeof wanted === "string"
+      ? values.includes(wanted)
+      : (wanted === null && !exists) || values.some((value) => compareValues(value, wanted) === 0);
   if (condition.eq !== undefined && !has(condition.eq)) return false;
   if (condition.in !== undefined && !condition.in.some(has)) return false;
   if (condition.ne !== undefined && has(condition.ne)) return false;

@@ -156,7 +156,7 @@ export class OrderedIndex implements WalkableIndex {
   }
 }
 
-function distinct(values: unknown[]): unknown[] {
+function distinct(values: readonly unknown[]): readonly unknown[] {
   if (values.length === 1) return values;
   const sorted = values.toSorted(compareValues);
   return sorted.filter((value, i) => i === 0 || compareValues(value, sorted[i - 1]) !== 0);

@@ -118,12 +118,12 @@ export class PostingIndex implements WalkableIndex {
     return this.#tree.find((postings) => compareValues(postings.value, value));
   }
 
-  #count(values: unknown[], step: 1 | -1): void {
+  #count(values: readonly unknown[], step: 1 | -1): void {
     if (values.length === 0) this.#leftOut += step;
     if (values.length > 1) this.#many += step;
   }
 
-  #valuesOf(document: Document): unknown[] {
+  #valuesOf(document: Document): readonly unknown[] {
     const { values, exists } = valuesAt(document, this.#field);
     return exists && values.length === 0 ? [null] : values;
   }
