@@ -12,11 +12,14 @@ export const Refusal = z.object({
 
 export type Refusal = z.output<typeof Refusal>;
 
-/** @throws the error itself where nobody foresaw it: it is not of one of the things alone */
+/** What nobody foresaw becomes INTERNAL: to be logged where it happened. */
 export function refusalOf(error: unknown): Refusal {
-  if (!isVecheError(error)) throw error;
+  if (!isVecheError(error)) return { refused: { code: "INTERNAL", message: "", details: {} } };
   return { refused: { code: error.type, message: error.message, details: error.data } };
 }
+
+/** Whether it is the system's trouble and not that of who asked. */
+export const isOurs = ({ refused: { code } }: Refusal): boolean => STATUS[code] >= 500;
 
 export const errorOf = ({ refused: { code, message, details } }: Refusal): VecheError =>
   new VecheError(code, message, details);

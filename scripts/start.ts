@@ -49,9 +49,15 @@ async function main(): Promise<void> {
 const LONG_READING = 64 * 1024 * 1024;
 
 async function announceReading(directory: string): Promise<void> {
+  // Whoever reads them tells what is wrong with them.
   const names = await readdir(directory).catch(() => []);
-  const files = names.filter((name) => name.endsWith(".db")).map((name) => stat(join(directory, name)));
-  const size = (await Promise.all(files)).reduce((sum, file) => sum + file.size, 0);
+  const sizeOf = (name: string) =>
+    stat(join(directory, name)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  const sizes = await Promise.all(names.filter((name) => name.endsWith(".db")).map(sizeOf));
+  const size = sizes.reduce((sum, each) => sum + each, 0);
   if (size > LONG_READING) console.log(`Reading ${Math.round(size / 1024 ** 2)} MiB from ${directory} …`);
 }
 

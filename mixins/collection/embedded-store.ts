@@ -97,6 +97,7 @@ export class EmbeddedStore {
       openFiles.add(filename);
     }
     try {
+      if (filename !== undefined) await Rewrite.clear(filename);
       const { documents, untidy } = await load(this.#datastore, filename, this.#logger);
       this.#index(documents);
       if (this.#file) {
@@ -106,6 +107,7 @@ export class EmbeddedStore {
         this.#timer = setInterval(() => this.#compactIfGrown(), COMPACT_CHECK_MS).unref();
       }
     } catch (error) {
+      await this.#file?.close();
       if (filename !== undefined) openFiles.delete(filename);
       throw error;
     }

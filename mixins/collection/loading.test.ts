@@ -1,5 +1,5 @@
 /** What is read of NeDB's files, and which of them are written anew. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
@@ -43,18 +43,24 @@ test("a last line that lacks but its end is kept, and so is what follows", async
   await again.close();
 });
 
-test("opening writes a file anew only where most of it was replaced or removed", async () => {
+test("what was replaced or deleted is not in the file any more after the next start, and other files are left as they are", async () => {
   const line = (rank: number) => `{"_id":"a","owner":"o","rank":${rank}}\n`;
-  const little = line(1) + line(2);
-  const much = line(1) + line(2) + line(3);
-  for (const [before, after] of [
-    [little, little],
-    [much, line(3)],
-  ] as const) {
-    await writeFile(fileOf("grown"), before);
-    await (await open("grown")).close();
-    expect(await readFile(fileOf("grown"), "utf8")).toBe(after);
-  }
+  const deleted = '{"_id":"b","owner":"o","rank":9}\n{"_id":"b","$$deleted":true}\n';
+  await writeFile(fileOf("grown"), line(1) + deleted + line(2));
+  await (await open("grown")).close();
+  expect(await readFile(fileOf("grown"), "utf8")).toBe(line(2));
+  const { ino } = await stat(fileOf("grown"));
+  await (await open("grown")).close();
+  expect((await stat(fileOf("grown"))).ino).toBe(ino);
+});
+
+test("what a broken-off compaction left is removed, and never taken for the file", async () => {
+  const left = `${fileOf("broken")}~`;
+  await writeFile(left, '{"_id":"a","owner":"o","rank":1}\n{"_id":"b","ow');
+  const collection = await open("broken");
+  expect(await idsOf(collection)).toEqual([]);
+  await collection.close();
+  await expect(stat(left)).rejects.toThrow("ENOENT");
 });
 
 test("one torn line and nothing else opens as an empty collection", async () => {

@@ -21,11 +21,11 @@ export async function load(datastore: Datastore, filename = "", logger: Logger):
     if (torn > 0) {
       logger.warn(`${filename}: left out a last line of ${torn} characters, cut off by a crash`);
     }
-    // What comes next would become a part of a line without an end.
-    untidy = !ended || lines > 2 * documents.length;
+    // What was deleted is to go. And what comes next would become a part of a line without an end.
+    untidy = !ended || lines > documents.length;
     return { data: documents.sort(byId), indexes: {} };
   };
-  // NeDB would write the file anew at each start, whatever is in it.
+  // NeDB would write the file anew at each start, also where nothing in it was replaced.
   persistence.persistCachedDatabaseAsync = async () => {};
   // Reads the file, and fills the tree of `_id`.
   await new DbService.MemoryAdapter(datastore as unknown as object).connect();

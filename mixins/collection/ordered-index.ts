@@ -125,13 +125,18 @@ export class OrderedIndex implements WalkableIndex {
   /** Both with the same `_id`. */
   replace(before: Document, after: Document): void {
     const [from, to] = [this.#keys(before), this.#keys(after)];
-    if (!sameKeys(from, to)) {
+    const same = sameKeys(from, to);
+    if (!same) {
       for (const key of from) this.#tree.delete(key);
       this.#count(from.length, -1);
       this.#count(to.length, 1);
     }
-    // What is there with the same key is replaced.
-    for (const key of to) this.#tree.add(key);
+    for (const key of to) {
+      const there = same ? this.#tree.find((other) => compareKeys(other, key)) : undefined;
+      // In its key, which inner nodes of the tree may hold too.
+      if (there) there[there.length - 1] = after;
+      else this.#tree.add(key);
+    }
   }
 
   *walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {

@@ -1,7 +1,7 @@
 /**
  * An index of one field and then `_id`: for each value the documents that have it, in the order of their ids. Made for fields with
- * many values, such as the words of a text: an entry is a pointer, where that of an `OrderedIndex` is a node of its tree with a key
- * of its own. Measured on posts: 25 bytes an entry, with the documents, against 425.
+ * many values, such as the words of a text: an entry is a pointer, where that of an `OrderedIndex` is a key of its own. Measured on
+ * posts: 25 bytes an entry, with the documents, against 425 in a tree with a node for each.
  */
 import { compareValues, type Document, valuesAt } from "./document.ts";
 import { IdList } from "./id-list.ts";

@@ -27,6 +27,11 @@ export class Rewrite {
     return new Rewrite(filename, await open(besides(filename), "w", FILE_MODE));
   }
 
+  /** What a crash left of one: half of a file, and perhaps what was deleted since. NeDB would take it for the file where that is not there. */
+  static async clear(filename: string): Promise<void> {
+    await rm(besides(filename), { force: true });
+  }
+
   note(text: string): void {
     this.#late.push(text);
   }
@@ -59,7 +64,7 @@ export class Rewrite {
   }
 }
 
-/** As NeDB names it, which looks for it where the file itself is not there. */
+/** As NeDB names it. */
 const besides = (filename: string) => `${filename}~`;
 
 /** So that the new name outlives a power cut. Not on Windows, where directories can't be opened. */

@@ -35,7 +35,7 @@ export class SortedTree<T> {
     });
   }
 
-  /** In the place of the same item. */
+  /** What is there must not be added again. */
   add(item: T): void {
     this.#tree.set(item, undefined);
   }

@@ -1,7 +1,8 @@
 /**
- * Knows whether NATS is there. While it is not, the other nodes count as gone: calls to them fail at once instead of
- * piling up in the client's buffer, and those under way are given up. When it is back, each node is called again as soon
- * as it answers, since it may have found NATS later than this one, and what it is sent before that is lost.
+ * Knows whether NATS is there. While it is not, the other nodes count as gone: what only they do fails at once instead of piling
+ * up in the client's buffer, and calls under way to them are given up; what this node does too it does by itself, whoever's turn
+ * it would be. When NATS is back, each node is called again as soon as it answers, since it may have found NATS later than this
+ * one, and what it is sent before that is lost.
  */
 import type { Context, Middleware, ServiceBroker } from "moleculer";
 import type { NatsConnection } from "nats";
@@ -47,8 +48,8 @@ export function transporterWatch(): Middleware {
     async stopped() {
       clearInterval(checking);
     },
-    // Moleculer ends a call that is too late only for who made it. What waits further inside (the shutdown, until nothing is
-    // under way; the circuit breaker) would wait for an answer that was lost for ever.
+    // Moleculer ends a call that is too late only for who made it. The shutdown, which waits until nothing is under way, would
+    // wait on for an answer that was lost.
     remoteAction(next: Next) {
       return (ctx: Context) => {
         const { timeout } = ctx.options as { timeout?: number };

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { call } from "../../../lib/contract.ts";
+import { unavailable } from "../../../lib/errors.ts";
 import type { ChatBroker } from "../../../test/support/chat.ts";
 import { callsOf } from "../../../test/support/chat.ts";
 import { Socket, somebody, startLive } from "../../../test/support/gateway.ts";
 import { hold } from "../../../test/support/held.ts";
 import { MAX_SENT_AT_ONCE } from "../../chat/chat.contract.ts";
+import type { MessageLog } from "../../chat/message-log.ts";
 
 let chat: ChatBroker;
 beforeAll(async () => {
@@ -13,13 +15,17 @@ beforeAll(async () => {
 afterAll(() => chat.broker.stop());
 
 /** What is pushed by `burst` waits behind a message that is being kept. */
-async function behindAnother() {
+async function behindAnother({ subscribed = false } = {}) {
   const [ann, bob] = [somebody(), somebody()];
   chat.users.add(bob.id);
   const meta = { user: ann };
   const opened = await call(chat.broker, "v1.chat.createDirectChat", { participant_id: bob.id }, { meta });
   const conversation = opened.chat_id;
   const socket = await Socket.signedIn(chat.broker, ann);
+  if (subscribed) {
+    socket.push({ op: "subscribe", conversation });
+    await socket.got("subscribed");
+  }
   const { log } = chat.broker.getLocalService({ name: "chat", version: 1 }) as unknown as { log: object };
   const held = hold(log, "append");
   const send = (nonce: string, text = nonce) => ({ op: "send", conversation, text, nonce });
@@ -74,9 +80,54 @@ test("what can't be kept is refused by itself, whatever it came with", async () 
   expect(calls()).toBe(1);
 });
 
-test("what comes between two messages stays between them", async () => {
-  const { conversation, socket, send, burst, calls } = await behindAnother();
-  await burst([send("a"), { op: "read", conversation, seq: 1 }, send("b")]);
+test.each(["read", "typing"])("a %s that comes between two messages stays between them", async (op) => {
+  const { conversation, socket, send, burst, calls } = await behindAnother({ subscribed: true });
+  await burst([send("a"), { op, conversation, ...(op === "read" ? { seq: 1 } : {}) }, send("b")]);
   await socket.got("ack", 3);
   expect(calls()).toBe(0);
+});
+
+/** Has the log fail for these nonces. @returns ends it */
+function failing(nonces: string[], error: Error): () => void {
+  const { log } = chat.broker.getLocalService({ name: "chat", version: 1 }) as unknown as { log: MessageLog };
+  const { append } = log;
+  log.append = (id, draft) =>
+    nonces.includes(draft.nonce) ? Promise.reject(error) : append.call(log, id, draft);
+  return () => {
+    log.append = append;
+  };
+}
+
+test("a fault that nobody foresaw is of its own message alone", async () => {
+  const { socket, send, burst } = await behindAnother();
+  const end = failing(["b"], new TypeError("a bug"));
+  await burst([send("a"), send("b"), send("c")]);
+  expect(await socket.got("error")).toMatchObject({ code: "INTERNAL", nonce: "b" });
+  await socket.got("ack", 3);
+  expect(socket.all("ack").map(({ nonce }) => nonce)).toEqual(["first", "a", "c"]);
+  end();
+});
+
+test("where all fail the call does, so that the circuit breaker counts it", async () => {
+  const [ann, bob] = [somebody(), somebody()];
+  chat.users.add(bob.id);
+  const meta = { user: ann };
+  const { chat_id: id } = await call(
+    chat.broker,
+    "v1.chat.createDirectChat",
+    { participant_id: bob.id },
+    { meta },
+  );
+  const end = failing(["a", "b"], unavailable());
+  const sent = (...nonces: string[]) =>
+    call(
+      chat.broker,
+      "v1.chat.sendMessages",
+      { id, messages: nonces.map((nonce) => ({ text: nonce, nonce })) },
+      { meta },
+    );
+  await expect(sent("a", "b")).rejects.toMatchObject({ type: "UNAVAILABLE" });
+  const some = await sent("a", "c");
+  expect(some.sent).toMatchObject([{ refused: { code: "UNAVAILABLE" } }, { seq: 1, text: "c" }]);
+  end();
 });
