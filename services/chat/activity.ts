@@ -26,6 +26,7 @@ export class Activity {
   readonly #advancing: Advancing<EntryDocument, void>;
   /** How many messages of a conversation its document is known to know of. */
   readonly #known = new LRUCache<ConversationId, number>({ max: KNOWN });
+  readonly #catchingUp = new Map<ConversationId, Promise<void>>();
 
   constructor(collections: Collections, markers: ReadMarkers) {
     this.#collections = collections;
@@ -47,21 +48,16 @@ export class Activity {
     return this.#advancing.to(message.conversation, message);
   }
 
-  /** Somebody has seen this tail: whoever wrote it may have died before `note`. */
-  async catchUp(log: MessageLog, conversation: ConversationId, { messages }: Tail): Promise<void> {
-    if (messages <= (this.#known.get(conversation) ?? 0)) return;
-    const head = await this.#head(conversation);
-    if (!head) return;
-    this.#known.set(conversation, head.messages);
-    if (messages <= head.messages) return;
-    let after = head.last_seq;
-    for (;;) {
-      const entries = await log.readForward(conversation, after, PORTION);
-      const written = entries.filter(({ type }) => type === "message");
-      await Promise.all(written.map((message) => this.note(message)));
-      after = entries.at(-1)?.seq ?? after;
-      if (entries.length < PORTION) return;
-    }
+  /** Somebody has seen this tail: whoever wrote it may have died before `note`. Once at a time, however many have seen it. */
+  catchUp(log: MessageLog, conversation: ConversationId, { messages }: Tail): Promise<void> {
+    if (messages <= (this.#known.get(conversation) ?? 0)) return Promise.resolve();
+    const underWay = this.#catchingUp.get(conversation);
+    if (underWay) return underWay;
+    const done = this.#catchUp(log, conversation, messages).finally(() =>
+      this.#catchingUp.delete(conversation),
+    );
+    this.#catchingUp.set(conversation, done);
+    return done;
   }
 
   /**
@@ -83,6 +79,21 @@ export class Activity {
 
   forget(conversation: ConversationId): void {
     this.#known.delete(conversation);
+  }
+
+  async #catchUp(log: MessageLog, conversation: ConversationId, messages: number): Promise<void> {
+    const head = await this.#head(conversation);
+    if (!head) return;
+    this.#known.set(conversation, head.messages);
+    if (messages <= head.messages) return;
+    let after = head.last_seq;
+    for (;;) {
+      const entries = await log.readForward(conversation, after, PORTION);
+      const written = entries.filter(({ type }) => type === "message");
+      await Promise.all(written.map((message) => this.note(message)));
+      after = entries.at(-1)?.seq ?? after;
+      if (entries.length < PORTION) return;
+    }
   }
 
   async #move({ conversation, seq, messages, sent_at }: EntryDocument): Promise<void> {

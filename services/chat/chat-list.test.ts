@@ -162,6 +162,18 @@ test("what a crash left behind is made up for by who sees the tail", async () =>
   expect(calls).toEqual([]);
 });
 
+test("however many see at once what a crash left behind, it is made up for once", async () => {
+  const bob = newUserId();
+  const id = await chatWith(bob);
+  await keep(id, bob, "one");
+  const again = new Activity(collections, markers);
+  const tail = await log.readTail(id);
+  calls = [];
+  await Promise.all(Array.from({ length: 50 }, () => again.catchUp(log, id, tail)));
+  expect(calls.filter((name) => name === "page")).toHaveLength(1);
+  expect(await rows(ann)).toEqual([[id, "one", 1]]);
+});
+
 test("of messages that a crash left behind each moves its sender's marker", async () => {
   const bob = newUserId();
   const id = await chatWith(bob);
