@@ -1,11 +1,11 @@
 /**
  * The documents of one embedded collection: in memory, indexed, each change in NeDB's file before its answer.
  *
- * Operations are plain functions over memory. Those that come while a write is under way run together in the next turn, and
- * their changes go to the file as one write (group commit). All of a turn, reads too, are answered after that write: so no
- * one sees what is not in the file. When the write fails, memory goes back to where it was and all of the turn is refused.
+ * Operations are plain functions over memory. Those that come in one turn of the event loop, or while a write is under way, run
+ * together at its end, and their changes go to the file as one write (group commit). All of them, reads too, are answered after that
+ * write: so no one sees what is not in the file. When the write fails, memory goes back to where it was and all are refused.
  *
- * NeDB gives the file (its format, and the reading of it), the queue and the tree; this class stands in for its insert, update and
+ * NeDB gives the file's format, the queue and the tree of `_id`; this class stands in for its insert, update and
  * remove, since those leave a failed write in memory, and half a line of it in the file.
  */
 import { join } from "node:path";
