@@ -2,11 +2,14 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { call } from "../../../lib/contract.ts";
 import { unavailable } from "../../../lib/errors.ts";
 import type { ChatBroker } from "../../../test/support/chat.ts";
-import { callsOf } from "../../../test/support/chat.ts";
-import { Socket, somebody, startLive } from "../../../test/support/gateway.ts";
+import { addUsers, callsOf, makeBroker, testConfig } from "../../../test/support/chat.ts";
+import { addGateway, gatewayReady, Socket, somebody, startLive } from "../../../test/support/gateway.ts";
 import { hold } from "../../../test/support/held.ts";
 import { MAX_SENT_AT_ONCE } from "../../chat/chat.contract.ts";
+import chatService from "../../chat/chat.service.ts";
 import type { MessageLog } from "../../chat/message-log.ts";
+import roomsService from "../../rooms/rooms.service.ts";
+import socialService from "../../social/social.service.ts";
 
 let chat: ChatBroker;
 beforeAll(async () => {
@@ -130,4 +133,33 @@ test("where all fail the call does, so that the circuit breaker counts it", asyn
   const some = await sent("a", "c");
   expect(some.sent).toMatchObject([{ refused: { code: "UNAVAILABLE" } }, { seq: 1, text: "c" }]);
   end();
+});
+
+test("where chat services are of a version that knows no bursts, each message goes by itself, in its order", async () => {
+  const before = makeBroker(testConfig());
+  const { sendMessages, ...actions } = chatService.actions ?? {};
+  expect(sendMessages).toBeDefined();
+  before.createService({ ...chatService, actions });
+  for (const service of [roomsService, socialService]) before.createService({ ...service });
+  const users = addUsers(before);
+  addGateway(before);
+  await before.start();
+  try {
+    await gatewayReady(before);
+    const [ann, bob] = [somebody(), somebody()];
+    users.add(bob.id);
+    const as = { meta: { user: ann } };
+    const params = { participant_id: bob.id };
+    const { chat_id: conversation } = await call(before, "v1.chat.createDirectChat", params, as);
+    const socket = await Socket.signedIn(before, ann);
+    const nonces = Array.from({ length: 20 }, (_, i) => `n-${i}`);
+    for (const nonce of nonces) socket.push({ op: "send", conversation, text: nonce, nonce });
+    await socket.got("ack", nonces.length);
+    expect(socket.all("ack").map(({ nonce, seq }) => [nonce, seq])).toEqual(
+      nonces.map((nonce, i) => [nonce, i + 1]),
+    );
+    expect(socket.all("error")).toEqual([]);
+  } finally {
+    await before.stop();
+  }
 });

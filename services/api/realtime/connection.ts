@@ -138,7 +138,10 @@ export class Connection extends LiveSocket implements Outlet {
         else if (answer) answered(nonce, answer);
       }
     } catch (error) {
-      for (const { nonce } of messages) refused(nonce, error);
+      const [, another] = sent;
+      // In the middle of an update: the chat services that run are of the version before.
+      if (another && isUnknown(error)) for (const frame of sent) await this.#send(id, [frame]);
+      else for (const { nonce } of messages) refused(nonce, error);
     }
   }
 
@@ -201,3 +204,6 @@ export class Connection extends LiveSocket implements Outlet {
     return seq;
   }
 }
+
+/** Whether there is no such action in the mesh. */
+const isUnknown = (error: unknown): boolean => (error as { type?: unknown }).type === "SERVICE_NOT_FOUND";
