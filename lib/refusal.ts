@@ -1,25 +1,35 @@
 /** An error as a part of an answer: of several things that are asked for at once, some may be refused. */
+import { Errors } from "moleculer";
 import { z } from "zod";
-import { type ErrorCode, isVecheError, STATUS, VecheError } from "./errors.ts";
+import { isVecheError, STATUS } from "./errors.ts";
 
 export const Refusal = z.object({
   refused: z.object({
-    code: z.enum(Object.keys(STATUS) as [ErrorCode, ...ErrorCode[]]),
+    type: z
+      .string()
+      .describe("one of our codes, or of Moleculer's own: SERVICE_NOT_AVAILABLE, REQUEST_TIMEOUT …"),
+    code: z.int(),
     message: z.string(),
-    details: z.looseObject({}),
+    data: z.looseObject({}),
   }),
 });
 
 export type Refusal = z.output<typeof Refusal>;
 
-/** What nobody foresaw becomes INTERNAL: to be logged where it happened. */
+/** Whether it is the system's trouble, and not that of who asked. */
+export const isOurs = (error: unknown): boolean => !isVecheError(error) || STATUS[error.type] >= 500;
+
+/** Whether anybody foresaw it: ours, or Moleculer's. */
+export const isForeseen = (error: unknown): error is Errors.MoleculerError =>
+  error instanceof Errors.MoleculerError;
+
+/** What nobody foresaw becomes INTERNAL, and is to be logged where it happened. */
 export function refusalOf(error: unknown): Refusal {
-  if (!isVecheError(error)) return { refused: { code: "INTERNAL", message: "", details: {} } };
-  return { refused: { code: error.type, message: error.message, details: error.data } };
+  if (!isForeseen(error)) return { refused: { type: "INTERNAL", code: 500, message: "", data: {} } };
+  const { type, code, message, data } = error;
+  return { refused: { type, code, message, data: { ...data } } };
 }
 
-/** Whether it is the system's trouble and not that of who asked. */
-export const isOurs = ({ refused: { code } }: Refusal): boolean => STATUS[code] >= 500;
-
-export const errorOf = ({ refused: { code, message, details } }: Refusal): VecheError =>
-  new VecheError(code, message, details);
+/** The same for whoever looks at its type, as all do. */
+export const errorOf = ({ refused: { type, code, message, data } }: Refusal): Error =>
+  new Errors.MoleculerError(message, code, type, data);

@@ -1,9 +1,9 @@
 /** Direct chats, and the messages of every conversation. */
 import { randomUUID } from "node:crypto";
 import { call } from "../../lib/contract.ts";
-import { isVecheError, permissionDenied } from "../../lib/errors.ts";
+import { permissionDenied } from "../../lib/errors.ts";
 import type { ConversationId, UserId } from "../../lib/ids.ts";
-import { errorOf, isOurs, refusalOf } from "../../lib/refusal.ts";
+import { isForeseen, isOurs, refusalOf } from "../../lib/refusal.ts";
 import { callerOf, implement } from "../../mixins/actions.ts";
 import { collections, type WithCollections } from "../../mixins/collection/collection.ts";
 import { consume } from "../../mixins/durable-events/durable-events.ts";
@@ -107,19 +107,20 @@ export default defineService<ChatService>({
         const { id, messages } = ctx.params;
         const { id: sender } = callerOf(ctx);
         // All are begun before any is waited for: so they are in the log in their order.
-        const sent = await Promise.all(
-          messages.map((message) =>
-            this.send(id, { type: "message", sender, ...message }).catch((error: unknown) => {
-              if (!isVecheError(error)) this.logger.error("A message of several could not be sent.", error);
-              return refusalOf(error);
-            }),
-          ),
+        const outcomes = await Promise.allSettled(
+          messages.map((message) => this.send(id, { type: "message", sender, ...message })),
         );
-        const refusals = sent.flatMap((answer) => ("refused" in answer && isOurs(answer) ? [answer] : []));
-        const [refusal] = refusals;
-        // A failure as any other, for the circuit breaker.
-        if (refusal && refusals.length === sent.length) throw errorOf(refusal);
-        return { sent };
+        const errors = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+        // A failure as any other, for retries and for the circuit breaker.
+        if (errors.length === outcomes.length && errors.every(isOurs)) throw errors[0];
+        for (const error of errors) {
+          if (!isForeseen(error)) this.logger.error("A message of several could not be sent.", error);
+        }
+        return {
+          sent: outcomes.map((outcome) =>
+            outcome.status === "fulfilled" ? outcome.value : refusalOf(outcome.reason),
+          ),
+        };
       },
       async "v1.chat.editMessage"(ctx) {
         const { id, seq, text, nonce = randomUUID() } = ctx.params;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { Errors } from "moleculer";
 import { call } from "../../../lib/contract.ts";
 import { unavailable } from "../../../lib/errors.ts";
 import type { ChatBroker } from "../../../test/support/chat.ts";
@@ -111,6 +112,15 @@ test("a fault that nobody foresaw is of its own message alone", async () => {
   end();
 });
 
+test("of what a part of the mesh that is away refuses, the client is told to try again", async () => {
+  const { socket, send, burst } = await behindAnother();
+  const end = failing(["b"], new Errors.ServiceNotAvailableError({ action: "v1.rooms.checkMembers" }));
+  await burst([send("a"), send("b")]);
+  expect(await socket.got("error")).toMatchObject({ code: "UNAVAILABLE", nonce: "b", retry_after: 1 });
+  await socket.got("ack", 2);
+  end();
+});
+
 test("where all fail the call does, so that the circuit breaker counts it", async () => {
   const [ann, bob] = [somebody(), somebody()];
   chat.users.add(bob.id);
@@ -131,7 +141,7 @@ test("where all fail the call does, so that the circuit breaker counts it", asyn
     );
   await expect(sent("a", "b")).rejects.toMatchObject({ type: "UNAVAILABLE" });
   const some = await sent("a", "c");
-  expect(some.sent).toMatchObject([{ refused: { code: "UNAVAILABLE" } }, { seq: 1, text: "c" }]);
+  expect(some.sent).toMatchObject([{ refused: { type: "UNAVAILABLE" } }, { seq: 1, text: "c" }]);
   end();
 });
 
