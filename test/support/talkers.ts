@@ -98,8 +98,12 @@ export class Talker {
 
   /** @param gateway where to go: asked before each connection and request */
   static async signUp(gateway: () => string): Promise<Talker> {
-    const client = new VecheClient(gateway());
-    await client.register({ email: `${uniqueName()}@example.com`, password: "correct horse" });
+    // Something may be away just then: under another address, since the account may be made.
+    const client = await eventually(async () => {
+      const somebody = new VecheClient(gateway());
+      await somebody.register({ email: `${uniqueName()}@example.com`, password: "correct horse" });
+      return somebody;
+    }, PATIENCE);
     return new Talker(client, gateway);
   }
 
