@@ -111,36 +111,40 @@ export class OrderedIndex implements WalkableIndex {
   }
 
   insert(document: Document): void {
-    const keys = this.#keys(document);
-    for (const key of keys) this.#tree.add(key);
-    this.#count(keys.length, 1);
+    this.#add(this.#keys(document));
   }
 
   remove(document: Document): void {
-    const keys = this.#keys(document);
-    for (const key of keys) this.#tree.delete(key);
-    this.#count(keys.length, -1);
+    this.#delete(this.#keys(document));
   }
 
   /** Both with the same `_id`. */
   replace(before: Document, after: Document): void {
     const [from, to] = [this.#keys(before), this.#keys(after)];
-    const same = sameKeys(from, to);
-    if (!same) {
-      for (const key of from) this.#tree.delete(key);
-      this.#count(from.length, -1);
-      this.#count(to.length, 1);
+    if (!sameKeys(from, to)) {
+      this.#delete(from);
+      this.#add(to);
+      return;
     }
     for (const key of to) {
-      const there = same ? this.#tree.find((other) => compareKeys(other, key)) : undefined;
+      const there = this.#tree.find((other) => compareKeys(other, key));
       // In its key, which inner nodes of the tree may hold too.
       if (there) there[there.length - 1] = after;
-      else this.#tree.add(key);
     }
   }
 
   *walk(locate: Locate, descending: boolean, effort: Effort): Generator<Document> {
     for (const key of this.#tree.walk(locate, descending, effort)) yield documentOf(key);
+  }
+
+  #add(keys: Key[]): void {
+    for (const key of keys) this.#tree.add(key);
+    this.#count(keys.length, 1);
+  }
+
+  #delete(keys: Key[]): void {
+    for (const key of keys) this.#tree.delete(key);
+    this.#count(keys.length, -1);
   }
 
   #count(keys: number, step: 1 | -1): void {
