@@ -3,16 +3,12 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { WebSocket } from "ws";
 import { VecheClient } from "../clients/ts/client.ts";
-import { STATUS } from "../lib/errors.ts";
 import { newDirectChatId, newRoomId } from "../lib/ids.ts";
-import { gatewayFrames } from "../services/api/realtime/frames.ts";
 import { DEFAULT_LIMITS } from "../services/api/realtime/limits.ts";
-import { chatSignals, entryFrames } from "../services/chat/chat.contract.ts";
-import { roomSignals } from "../services/rooms/rooms.contract.ts";
 import { eventually } from "./servers/eventually.ts";
 import { startVeche, type Veche } from "./servers/processes.ts";
+import { type Answer, exchangeFrames, expectDocumented } from "./support/frame-exchange.ts";
 import { uniqueName } from "./support/http.ts";
 import { frame, handshake, OPCODE, RawWebSocket } from "./support/raw-websocket.ts";
 import { idOf, Talk } from "./support/talk.ts";
@@ -68,50 +64,9 @@ function highestMemory(): number {
   return Number(status.match(/^VmHWM:\s+(\d+) kB/m)?.[1]) / 1024;
 }
 
-const DOCUMENTED_OPS = Object.keys({ ...gatewayFrames, ...entryFrames, ...chatSignals, ...roomSignals });
-const DOCUMENTED_CODES = new Set(Object.keys(STATUS).filter((code) => code !== "INTERNAL"));
-
-type Answer = Record<string, unknown>;
-
-/**
- * Sends frames on a connection of its own, and then a ping.
- * @param isAll whether this is all that must come
- * @returns what came until the ping was answered, and that was so
- */
-async function exchange(
-  frames: (string | Buffer)[],
-  token = tokenOf(eve),
-  isAll: (answers: Answer[]) => boolean = () => true,
-): Promise<Answer[]> {
-  const socket = new WebSocket(`${veche.baseUrl.replace("http", "ws")}/v1/ws?access_token=${token}`);
-  const answers: Answer[] = [];
-  let end: number | undefined;
-  socket.on("message", (bytes) => answers.push(JSON.parse(String(bytes))));
-  socket.on("close", (code) => {
-    end = code;
-  });
-  await new Promise((opened) => socket.once("open", opened));
-  for (const each of frames) socket.send(each);
-  // Not JSON's own ping: its answer could be one to a frame.
-  const ponged = new Promise((answered) => socket.once("pong", answered));
-  socket.ping();
-  await Promise.race([ponged, eventually(() => end !== undefined)]);
-  await eventually(() => end !== undefined || isAll(answers), { every: 2 });
-  expect(end).toBeUndefined();
-  socket.close();
-  await eventually(() => end !== undefined, { every: 2 });
-  return answers;
-}
-
-function expectDocumented(answers: Answer[]): void {
-  for (const answer of answers) {
-    expect(DOCUMENTED_OPS).toContain(answer.op);
-    if (answer.op !== "error") continue;
-    expect(DOCUMENTED_CODES).toContain(answer.code);
-    expect(typeof answer.message).toBe("string");
-    expect(answer.message).not.toMatch(/\n\s+at |node_modules|v1\.chat\./);
-  }
-}
+/** On a connection of its own, of Eve or whoever the token says. */
+const exchange = (sent: (string | Buffer)[], token = tokenOf(eve), isAll?: (answers: Answer[]) => boolean) =>
+  exchangeFrames(veche.baseUrl, token, sent, isAll);
 
 describe("frames", () => {
   test("whatever is in them, each is answered by what is documented, and the connection stays", async () => {
